@@ -1,0 +1,213 @@
+"""Trained weights: safetensors files with a manifest that says what each is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from coursekit.errors import CourseError
+from coursekit.files import atomic_path, data_folder, package_repository, sha256
+from coursekit.models.vae import VAE, conv_vae, mlp_vae
+
+BUILDERS: dict[str, Callable[..., VAE]] = {"mlp_vae": mlp_vae, "conv_vae": conv_vae}
+MAX_BYTES = 8_000_000
+_PACKAGE = Path(__file__).parent
+_MANIFEST = _PACKAGE / "manifest.json"
+Card = dict[str, Any]
+
+
+def checkpoint_folder() -> Path:
+    """Where the course's own checkpoints stand: the checkout's, else the data folder's."""
+    root = package_repository()
+    return (root / "data" if root else data_folder()) / "checkpoints"
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike[str], half: bool = False) -> None:
+    """Write a model's weights to a safetensors file, whole or not at all.
+
+    Args:
+        model: any module.
+        path: the file.
+        half: store large tensors as 16-bit floats; measure figures on the reloaded file then.
+    """
+    tensors = {}
+    for name, value in model.state_dict().items():
+        value = value.detach().cpu()
+        if half and value.dtype == torch.float32 and value.numel() > 1024:
+            value = value.half()
+        tensors[name] = value.contiguous()
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Read weights from a safetensors file into a model of the same architecture.
+
+    Args:
+        model: filled in place; left as it was if anything is wrong.
+        path: the file. Only safetensors is read: it holds numbers and cannot hold code.
+
+    Raises:
+        CourseError: if the file is missing, cut short, not safetensors (a pickle, say), or of
+            another architecture.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CourseError(f"There is no checkpoint {path}; check the name, or train it anew.")
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise CourseError(
+            f"{path} is cut short or is not a safetensors file ({error}); fetch it again. "
+            "Pickled checkpoints are never opened: they can run code."
+        ) from error
+    own = model.state_dict()
+    wrong = sorted(set(own) ^ set(tensors)) or sorted(
+        name for name, value in tensors.items() if value.shape != own[name].shape
+    )
+    if wrong:
+        raise CourseError(
+            f"{path} belongs to another architecture: {wrong[0]!r} "
+            f"({len(wrong)} in all) does not fit; build the model with the manifest's arguments."
+        )
+    model.load_state_dict({name: value.to(own[name].dtype) for name, value in tensors.items()})
+
+
+def manifest() -> dict[str, Card]:
+    """Read the manifest: what each checkpoint is, under its name.
+
+    A card has file, sha256, builder, arguments, dataset, prepare, command, seed, parameters,
+    figures (ledger ids and values) and history (the training curves).
+    """
+    return json.loads(_MANIFEST.read_text("utf-8"))
+
+
+def save(name: str, model: nn.Module, card: Card, half: bool = True) -> Path:
+    """Write a checkpoint and its manifest entry.
+
+    Args:
+        name: what `pretrained` will call it.
+        model: the trained model.
+        card: builder, arguments, dataset, prepare, command, seed; sum and file are filled in.
+        half: store large tensors as 16-bit floats.
+
+    Returns:
+        The file.
+
+    Raises:
+        CourseError: if the file would be larger than a shipped checkpoint may be.
+    """
+    path = checkpoint_folder() / f"{name}.safetensors"
+    with atomic_path(path) as temporary:
+        save_weights(model, temporary, half)
+        size = temporary.stat().st_size
+        if size > MAX_BYTES:
+            raise CourseError(
+                f"The checkpoint {name} would be {size / 1e6:.1f} MB and {MAX_BYTES / 1e6:.0f} MB "
+                "is the limit; make the network narrower, or ship samples in its place."
+            )
+    update_card(name, card | {"file": path.name, "bytes": size, "sha256": sha256(path)})
+    return path
+
+
+def update_card(name: str, card: Card) -> None:
+    """Write fields of a manifest entry; the other fields stay."""
+    entries = manifest()
+    entries[name] = entries.get(name, {}) | card
+    with atomic_path(_MANIFEST) as temporary:
+        temporary.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def address() -> tuple[str, str]:
+    """The course's repository and tag, both empty until somebody hosts it and stamps them."""
+    root = package_repository()
+    path = (root or _PACKAGE) / "pyproject.toml"
+    text = path.read_text("utf-8") if path.is_file() else ""
+    section = text.partition("[tool.coursekit]")[2].partition("\n[")[0]
+    found = dict(re.findall(r'^(repository|ref)\s*=\s*"([^"]*)"', section, re.MULTILINE))
+    return found.get("repository", ""), found.get("ref", "")
+
+
+def available(dataset: str) -> list[str]:
+    """Names of the checkpoints trained on a data set ("mnist", "digits")."""
+    return sorted(name for name, card in manifest().items() if card.get("dataset") == dataset)
+
+
+def _find(name: str, card: Card) -> Path:
+    folders = [data_folder() / "checkpoints", checkpoint_folder()]
+    for folder in folders:
+        if (folder / card["file"]).is_file():
+            return folder / card["file"]
+    repository, ref = address()
+    if not repository:
+        raise CourseError(
+            f"The file of the checkpoint {name!r} ({card['file']}) is not in {folders[0]}; copy it "
+            f"there from the course's data/checkpoints, or train it: {card['command']}."
+        )
+    target = folders[0] / card["file"]
+    fetch(f"{repository}/raw/{ref}/data/checkpoints/{card['file']}", target, card["sha256"])
+    return target
+
+
+def fetch(url: str, target: Path, expected_sha256: str) -> None:
+    """Download one checkpoint and check its sum; leave nothing behind if either fails.
+
+    Raises:
+        CourseError: if the address does not answer, the download is cut off, or the sum differs.
+    """
+    with atomic_path(target) as temporary:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer, temporary.open("wb") as file:
+                while block := answer.read(1 << 16):
+                    file.write(block)
+        except (OSError, ValueError) as error:
+            raise CourseError(
+                f"{url} could not be fetched ({error}); check the connection and try again."
+            ) from error
+        if sha256(temporary) != expected_sha256:
+            raise CourseError(
+                f"{url} came with a wrong checksum (cut off, or another version); try again, or "
+                f"copy the file to {target.parent} by hand."
+            )
+
+
+def pretrained(name: str) -> VAE:
+    """Load a checkpoint that the course ships.
+
+    Looks in the data folder, then in the checkout, then (where the course has an address) fetches
+    the file; the sum is checked each time.
+
+    Args:
+        name: a name in the manifest.
+
+    Returns:
+        The model, in evaluation mode; `card` on it is the manifest's entry.
+
+    Raises:
+        CourseError: for an unknown name, a missing file, or one that does not match its sum.
+    """
+    entries = manifest()
+    if name not in entries:
+        names = ", ".join(sorted(entries)) or "none"
+        raise CourseError(f"There is no checkpoint {name!r}; the names are {names}.")
+    card = entries[name]
+    path = _find(name, card)
+    if sha256(path) != card["sha256"]:
+        raise CourseError(
+            f"{path} does not match its checksum in the manifest: it is damaged or another "
+            f"version; delete it and fetch it again, or train it: {card['command']}."
+        )
+    model = BUILDERS[card["builder"]](**card["arguments"])
+    load_weights(model, path)
+    model.card = card
+    return model.eval()

@@ -1,0 +1,327 @@
+"""How a check works: it runs a student's function on a few cases and says what is wrong.
+
+A check holds cases (inputs), a reference (the right values, worked out another way) and slips
+(wrong forms that people write). The student's values are compared with the reference; where they
+differ, with every slip; the slip that agrees with them on all cases is the likely mistake.
+Then the slopes are compared, since a right value without a gradient trains nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coursekit.checks import wording
+
+Inputs = Mapping[str, Any]
+Function = Callable[..., Any]
+
+_failures: Counter[str] = Counter()
+
+
+class CheckFailed(AssertionError):
+    """What a check says about a wrong answer; a notebook shows this sentence alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Give IPython the sentence in place of the machinery's traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class Finding(Exception):
+    """One thing that is wrong with an answer, on its way to the student.
+
+    Args:
+        what: sentences that follow "ID: ".
+        look: where to look, told from the second failure on; the check's own hint if empty.
+    """
+
+    def __init__(self, what: str, look: str = "") -> None:
+        super().__init__(what)
+        self.what, self.look = what, look
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the student's function.
+
+    Args:
+        inputs: tensors and numbers by name, in the order of the arguments.
+        title: how messages call this case; the inputs themselves are printed if it is empty.
+        clue: what is special about it, told where no slip explains the failure.
+    """
+
+    inputs: Inputs
+    title: str = ""
+    clue: str = ""
+
+    def name(self) -> str:
+        """Name the case in a message: "mu = [[2., 0.]], log_var = [[0., 0.]]"."""
+        return self.title or wording.assignments(self.inputs)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A wrong form that is known, and what to say to somebody who wrote it.
+
+    Args:
+        wrong: computes the wrong values from the same arguments as the student's function.
+        what: the likely mistake, a sentence or two.
+        look: the stronger hint; the check's own if empty.
+    """
+
+    wrong: Function
+    what: str
+    look: str = ""
+
+
+def _in_order(inputs: Inputs) -> tuple[Any, ...]:
+    return tuple(inputs.values())
+
+
+@dataclass(frozen=True)
+class Check:
+    """Everything that is known about one function that a student writes.
+
+    Args:
+        reference: the right values, from the same arguments; called with float64 inputs.
+        cases: makes the cases, new ones at each call.
+        slips: known wrong forms, the more specific first.
+        look: the stronger hint where no slip has one.
+        slopes: names of the inputs that a gradient must reach.
+        arguments: makes the arguments from a case's inputs; by default the inputs in order.
+        subject: who returns the value, in a message.
+        shape: the result's shape in words.
+    """
+
+    reference: Function
+    cases: Callable[[], Sequence[Case]]
+    slips: Sequence[Slip]
+    look: str
+    slopes: tuple[str, ...] = ()
+    arguments: Callable[[Inputs], tuple[Any, ...]] = field(default=_in_order)
+    subject: str = "you return"
+    shape: str = "(B,)"
+
+
+@dataclass
+class Trial:
+    """A case with the right answer and with what the student's function made of it."""
+
+    case: Case
+    right: Tensor
+    value: Any = None
+    finding: Finding | None = None
+    right_slopes: dict[str, Tensor] = field(default_factory=dict)
+    slopes: dict[str, Tensor | None] = field(default_factory=dict)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the value is a tensor of the right shape, so that numbers can be compared."""
+        return wording.shape_problem(self.value, self.right, self.case.inputs, "") is None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the value is the right one."""
+        return self.comparable and close(self.value, self.right)
+
+
+def run(exercise: str, *parts: tuple[Check, Function]) -> None:
+    """Check an exercise's functions: print "ID: right on 5 of 5." or raise `CheckFailed`.
+
+    Args:
+        exercise: the exercise's id, with which every message begins.
+        parts: for each function that the student wrote, its check and the function.
+
+    Raises:
+        CheckFailed: for a wrong answer; its message names the likely mistake.
+        NotImplementedError: where the student's function has not been written.
+    """
+    __tracebackhide__ = True
+    cases = 0
+    message = ""
+    for check, function in parts:
+        try:
+            cases += _examine(check, function)
+        except Finding as finding:
+            _failures[exercise] += 1
+            message = f"{exercise}: {finding.what}"
+            if _failures[exercise] > 1:
+                message += f" {finding.look or check.look}"
+            break
+    if message:
+        raise CheckFailed(message)
+    del _failures[exercise]
+    print(f"{exercise}: right on {cases} of {cases}.")
+
+
+def forget_failures() -> None:
+    """Forget earlier failures, so that the next one is a first one again."""
+    _failures.clear()
+
+
+def close(value: Tensor, right: Tensor, tolerance: float = 1e-4) -> bool:
+    """Whether |value - right| <= tolerance * (1 + |right|) everywhere; nan agrees with nan."""
+    value, right = value.detach().double().cpu(), right.detach().double().cpu()
+    return bool(torch.isclose(value, right, rtol=tolerance, atol=tolerance, equal_nan=True).all())
+
+
+def _examine(check: Check, function: Function) -> int:
+    """Run all cases and raise the first `Finding`; return the number of cases."""
+    __tracebackhide__ = True
+    if not callable(function):
+        raise Finding("give the check the function itself, by its name, without brackets.")
+    trials = [_try(check, case, function) for case in check.cases()]
+    for trial in trials:
+        if trial.finding is not None:
+            raise trial.finding
+        problem = wording.shape_problem(trial.value, trial.right, trial.case.inputs, check.shape)
+        if problem is not None:
+            raise Finding(
+                f"for {trial.case.name()} {check.subject} {problem}",
+                "Print the shape after each operation, and compare it with the docstring.",
+            )
+        if not trial.agrees:
+            _explain(check, function, trials, trial)
+    for trial in trials:
+        _compare_slopes(check, trial)
+    return len(trials)
+
+
+def _try(check: Check, case: Case, function: Function) -> Trial:
+    """Call the function on fresh copies of the inputs, and note whatever it does."""
+    __tracebackhide__ = True
+    right, right_slopes = _reference(check, case)
+    trial = Trial(case, right, right_slopes=right_slopes)
+    leaves, copies = _copies(check, case.inputs)
+    place = f"for {case.name()} "
+    try:
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            trial.value = function(*check.arguments(copies))
+            again = function(*check.arguments(_copies(check, case.inputs)[1]))
+        changed = [name for name in leaves if not torch.equal(copies[name], leaves[name])]
+        if changed:
+            trial.finding = Finding(f"{place}your function {wording.CHANGED.format(changed[0])}")
+        elif trial.comparable:
+            if wording.shape_problem(again, right, case.inputs, "") or not close(
+                again, trial.value
+            ):
+                trial.finding = Finding(
+                    f"{place}two calls with the same inputs give different answers. Is something "
+                    "drawn at random, or remembered, inside? Use only what is given."
+                )
+            elif check.slopes and trial.value.requires_grad:
+                trial.slopes = _slopes(check, trial.value, leaves)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        trial.finding = Finding(
+            place + wording.stopped(error) + (f" {case.clue}" if case.clue else ""),
+            "Print the shapes of all that enters this line.",
+        )
+    return trial
+
+
+def _copies(
+    check: Check, inputs: Inputs, double: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Leaves (those that need a gradient ask for it), and copies of them to be handed out."""
+    leaves, copies = {}, dict(inputs)
+    for name, tensor in inputs.items():
+        if isinstance(tensor, Tensor):
+            leaf = tensor.detach().clone()
+            leaf = leaf.double() if double and leaf.is_floating_point() else leaf
+            leaves[name] = leaf.requires_grad_(name in check.slopes)
+            copies[name] = leaf.clone()
+    return leaves, copies
+
+
+def _slopes(check: Check, value: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor | None]:
+    """Slopes of a weighted sum of the values, so that no two pictures can be exchanged."""
+    weights = torch.linspace(1, 2, value.numel(), dtype=value.dtype).view(value.shape)
+    found = torch.autograd.grad(
+        (weights * value).sum(), [leaves[name] for name in check.slopes], allow_unused=True
+    )
+    return dict(zip(check.slopes, found, strict=True))
+
+
+def _reference(check: Check, case: Case) -> tuple[Tensor, dict[str, Tensor]]:
+    """Right values and slopes, computed in float64."""
+    leaves, copies = _copies(check, case.inputs, double=True)
+    with torch.enable_grad():
+        value = check.reference(*check.arguments(copies))
+        found = _slopes(check, value, leaves) if check.slopes else {}
+    return value.detach(), {name: slope for name, slope in found.items() if slope is not None}
+
+
+def _explain(check: Check, function: Function, trials: list[Trial], failed: Trial) -> None:
+    """Raise the `Finding` that explains best why `failed` has a wrong value."""
+    index = wording.first_wrong_row(failed.value, failed.right)
+    start = f"for {failed.case.name()} {check.subject} {wording.row(failed.value, index)}."
+    comparable = [trial for trial in trials if trial.finding is None and trial.comparable]
+    for slip in check.slips:
+        if all(_agrees_with(slip, check, trial) for trial in comparable):
+            raise Finding(f"{start} {slip.what}", slip.look)
+    unused = _unused(check, function, failed)
+    pairs = [(trial.value.detach().double().cpu(), trial.right) for trial in comparable]
+    reason = (
+        wording.pattern(pairs)
+        or (wording.UNUSED.format(unused) if unused else "")
+        or wording.clue(failed.value.detach(), wording.row(failed.right, index), failed.case.clue)
+    )
+    good = sum(trial.agrees for trial in trials)
+    score = f" It is right on {good} of {len(trials)} cases." if good else ""
+    raise Finding(f"{start} {reason}{score}")
+
+
+def _agrees_with(slip: Slip, check: Check, trial: Trial) -> bool:
+    """Whether the student's value is what the slip gives, in the precision of the inputs."""
+    _, copies = _copies(check, trial.case.inputs)
+    try:
+        with torch.no_grad():
+            wrong = slip.wrong(*check.arguments(copies))
+    except (RuntimeError, IndexError, ValueError):
+        return False
+    return wrong.shape == trial.value.shape and close(trial.value, wrong, 5e-4)
+
+
+def _unused(check: Check, function: Function, trial: Trial) -> str:
+    """Name the first input whose change leaves the student's value as it was."""
+    generator = torch.Generator().manual_seed(2)
+    for name, tensor in trial.case.inputs.items():
+        if not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
+            continue
+        shift = 0.2 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype) + 0.1
+        moved = {**trial.case.inputs, name: tensor + shift}
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(1)
+                value = function(*check.arguments(_copies(check, moved)[1]))
+        except Exception:
+            continue
+        if isinstance(value, Tensor) and torch.equal(value, trial.value):
+            return name
+    return ""
+
+
+def _compare_slopes(check: Check, trial: Trial) -> None:
+    """Raise a `Finding` where a gradient is missing or wrong."""
+    missing, wrong = [], []
+    for name, right in trial.right_slopes.items():
+        slope = trial.slopes.get(name)
+        if slope is None or (not slope.any() and right.abs().max() > 1e-3):
+            missing.append(name)
+        elif not close(slope, right, 1e-3):
+            wrong.append(name)
+    place = f"for {trial.case.name()} the value is right, but "
+    if missing:
+        raise Finding(place + wording.NO_SLOPE.format(wording.listed(missing)), wording.LOOK_SLOPE)
+    if wrong:
+        finite = all(bool(trial.slopes[name].isfinite().all()) for name in wrong)  # type: ignore[union-attr]
+        sentence = wording.WRONG_SLOPE if finite else wording.NAN_SLOPE
+        raise Finding(place + sentence.format(wording.listed(wrong)), wording.LOOK_SLOPE)

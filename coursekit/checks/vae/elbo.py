@@ -1,0 +1,344 @@
+"""Check of `one-sample-elbo`: the bound from one reparameterised draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Normal
+
+from coursekit.checks.engine import Case, Check, Function, Inputs, Slip, run
+from coursekit.checks.parts import batch_slips, binary, grey, normal
+from coursekit.checks.vae.divergence import divergence
+
+Encoder = Callable[[Tensor], tuple[Tensor, Tensor]]
+Decoder = Callable[[Tensor], Tensor]
+
+MU, LOG_VAR, LOGITS = "the encoder's mu", "the encoder's log_var", "the decoder"
+
+
+def _arguments(inputs: Inputs) -> tuple[Any, ...]:
+    """Make a linear encoder and decoder from the weights among the inputs."""
+    x = inputs["x"]
+
+    def encode(pictures: Tensor) -> tuple[Tensor, Tensor]:
+        flat = pictures.flatten(1)
+        return flat @ inputs[MU], flat @ inputs[LOG_VAR]
+
+    def decode_logits(z: Tensor) -> Tensor:
+        return (z @ inputs[LOGITS]).view(-1, *x.shape[1:])
+
+    return x, encode, decode_logits, inputs["noise"]
+
+
+def _likelihood(x: Tensor, logits: Tensor) -> Tensor:
+    each = Bernoulli(logits=logits, validate_args=False).log_prob(x)
+    return each.flatten(1).sum(dim=1)
+
+
+def _pieces(
+    x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    mu, log_var = encode(x)
+    z = mu + torch.exp(log_var / 2) * noise
+    return _likelihood(x, decode_logits(z)), divergence(mu, log_var)
+
+
+def _elbo(x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor) -> Tensor:
+    likelihood, kl = _pieces(x, encode, decode_logits, noise)
+    return likelihood - kl
+
+
+def _cases() -> list[Case]:
+    def case(x: Tensor, latents: int, seed: int, title: str, scale: float = 1.0) -> Case:
+        pixels = x[0].numel()
+        shapes = [(pixels, latents), (pixels, latents), (latents, pixels), (len(x), latents)]
+        mu, log_var, logits, noise = normal(seed, *shapes, dtype=x.dtype)
+        return Case(
+            {
+                "x": x,
+                MU: mu / pixels**0.5,
+                LOG_VAR: log_var / pixels**0.5,
+                LOGITS: scale * logits,
+                "noise": noise,
+            },
+            title,
+        )
+
+    return [
+        case(torch.ones(1, 1, 1, 1), 1, 41, "one picture of a single white pixel, with K = 1"),
+        case(binary(42, 4, 1, 3, 3), 2, 43, "4 binary pictures of 3 x 3 pixels, with K = 2"),
+        case(grey(44, 3, 2, 2, 4), 3, 45, "3 grey pictures with 2 channels, with K = 3"),
+        case(binary(46, 5, 1, 2, 3).double(), 5, 47, "5 binary pictures, with K = 5, in float64"),
+        case(binary(48, 2, 1, 4, 4), 3, 49, "a decoder with logits in the hundreds", 150.0),
+    ]
+
+
+def _scaled(scale: Function) -> Function:
+    """The ELBO at a z whose noise is multiplied by something else."""
+
+    def wrong(x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor) -> Tensor:
+        mu, log_var = encode(x)
+        z = mu + scale(log_var) * noise
+        return _likelihood(x, decode_logits(z)) - divergence(mu, log_var)
+
+    return wrong
+
+
+def _combined(join: Callable[[Tensor, Tensor], Tensor]) -> Function:
+    """The two terms of the ELBO, joined in another way."""
+    return lambda *arguments: join(*_pieces(*arguments))
+
+
+def _sampled_kl(variance_used: bool = True) -> Function:
+    """The ELBO with log q(z) - log p(z) at the draw in the place of the divergence."""
+
+    def wrong(x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor) -> Tensor:
+        mu, log_var = encode(x)
+        sigma = torch.exp(log_var / 2)
+        z = mu + sigma * noise
+        surplus = Normal(mu, sigma).log_prob(z) - Normal(0.0, 1.0).log_prob(z)
+        kl = surplus if variance_used else Normal(mu, sigma).log_prob(z)
+        return _likelihood(x, decode_logits(z)) - kl.sum(dim=1)
+
+    return wrong
+
+
+def _decoded(likelihood: Function) -> Function:
+    """The ELBO with another likelihood, given x and the logits."""
+
+    def wrong(x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor) -> Tensor:
+        mu, log_var = encode(x)
+        logits = decode_logits(mu + torch.exp(log_var / 2) * noise)
+        each: Tensor = likelihood(x, logits)
+        return each - divergence(mu, log_var)
+
+    return wrong
+
+
+def _other_kl(kl: Function) -> Function:
+    """The ELBO with another divergence, given mu, log_var and z."""
+
+    def wrong(x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor) -> Tensor:
+        mu, log_var = encode(x)
+        z = mu + torch.exp(log_var / 2) * noise
+        each: Tensor = kl(mu, log_var, z)
+        return _likelihood(x, decode_logits(z)) - each
+
+    return wrong
+
+
+def _naive(x: Tensor, logits: Tensor, epsilon: float = 0.0) -> Tensor:
+    p = torch.sigmoid(logits)
+    each = x * torch.log(p + epsilon) + (1 - x) * torch.log(1 - p + epsilon)
+    return each.flatten(1).sum(dim=1)
+
+
+def _clamped(x: Tensor, logits: Tensor) -> Tensor:
+    p = torch.sigmoid(logits)
+    each = x * p.log().clamp(min=-100) + (1 - x) * (1 - p).log().clamp(min=-100)
+    return each.flatten(1).sum(dim=1)
+
+
+_NOISE = "Look at step 4 of the derivation above: by what is the noise multiplied?"
+_SIGN = "Look at step 3 of the derivation above: which term helps the bound, and which one hurts?"
+_SUMS = "Look at step 5 of the derivation above: over which axes is each term summed?"
+_KL = "Look at step 5 of the derivation above: which distributions does the divergence compare?"
+
+# What the noise is multiplied by, made from log_var; and what to say to that.
+_SCALES: list[tuple[Function, str]] = [
+    (
+        lambda v: v.exp(),
+        "You multiply the noise by the variance: the standard deviation is its square root.",
+    ),
+    (lambda v: v, "You multiply the noise by log_var: that is a logarithm."),
+    (lambda v: v / 2, "You multiply the noise by half of log_var: that is a logarithm."),
+    (lambda v: v.abs().sqrt(), "You took log_var for the variance when scaling the noise."),
+    (
+        lambda v: (-v / 2).exp(),
+        "The noise is divided by the standard deviation, or log_var has the wrong sign.",
+    ),
+    (lambda v: (2 * v).exp(), "You multiply the noise by the variance squared."),
+    (lambda v: 1.0, "The noise is not multiplied by the standard deviation."),
+    (
+        lambda v: -torch.exp(v / 2),
+        "The noise comes in with the wrong sign: its distribution is the same, but here it is "
+        "given.",
+    ),
+]
+# What is subtracted in the divergence's place, made from mu, log_var and z.
+_DIVERGENCES: list[tuple[Function, str]] = [
+    (
+        lambda mu, v, z: divergence(mu, 2 * v),
+        "In the divergence log_var is taken for the logarithm of the standard deviation.",
+    ),
+    (
+        lambda mu, v, z: divergence(mu, v.abs().log()),
+        "In the divergence log_var is taken for the variance.",
+    ),
+    (
+        lambda mu, v, z: divergence(mu, v / 2),
+        "In the divergence the standard deviation is taken for the variance.",
+    ),
+    (
+        lambda mu, v, z: divergence(z, v),
+        "The divergence is taken at z: it belongs to mu and log_var.",
+    ),
+    (lambda mu, v, z: divergence(0 * mu, v), "The means are left out of the divergence."),
+]
+
+CHECK = Check(
+    reference=_elbo,
+    cases=_cases,
+    arguments=_arguments,
+    slopes=(MU, LOG_VAR, LOGITS),
+    look="Go through steps 3 to 5 of the derivation above: print the log-likelihood and the "
+    "divergence one by one, and ask of each whether its sign and its size can be right.",
+    slips=[
+        Slip(
+            _combined(lambda likelihood, kl: kl - likelihood),
+            "That is the negative ELBO, a loss: the ELBO itself was asked, so the sign is wrong.",
+            _SIGN,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood + kl),
+            "The divergence comes in with the wrong sign: it is added.",
+            _SIGN,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: -likelihood - kl),
+            "The log-likelihood comes in with the wrong sign: is it a cross-entropy?",
+            _SIGN,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood),
+            "The divergence from the prior is missing.",
+            "Look at step 3 of the derivation above: it has two terms.",
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: -kl),
+            "The log-likelihood is missing.",
+            "Look at step 3 of the derivation above: it has two terms.",
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood - 2 * kl),
+            "The divergence counts twice: is its factor missing?",
+            _KL,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood - kl / 2),
+            "The divergence counts half of what it should.",
+            _KL,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood - kl.sum()),
+            "The divergence is summed over the batch too: each picture has its own.",
+            _SUMS,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood - kl.mean()),
+            "The divergence is averaged over the batch: each picture has its own.",
+            _SUMS,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood.sum() - kl),
+            "The log-likelihood is summed over the batch too: each picture has its own.",
+            _SUMS,
+        ),
+        Slip(
+            _combined(lambda likelihood, kl: likelihood.mean() - kl),
+            "The log-likelihood is averaged over the batch: each picture has its own.",
+            _SUMS,
+        ),
+        Slip(
+            lambda x, e, d, n: _pieces(x, e, d, n)[0] / x[0].numel() - _pieces(x, e, d, n)[1],
+            "The log-likelihood is a mean over the pixels: a sum was asked.",
+            _SUMS,
+        ),
+        Slip(
+            lambda x, e, d, n: _pieces(x, e, d, n)[0] - _pieces(x, e, d, n)[1] / n.shape[1],
+            "The divergence is a mean over the latent dimensions: a sum was asked.",
+            _SUMS,
+        ),
+        Slip(
+            lambda x, e, d, n: (
+                _pieces(x, e, d, n)[0] / x[0].numel() - _pieces(x, e, d, n)[1] / n.shape[1]
+            ),
+            "Both terms are means over their dimensions: sums were asked.",
+            _SUMS,
+        ),
+        Slip(
+            lambda x, e, d, n: _elbo(x, e, d, n) / x[0].numel(),
+            "It is divided by the number of pixels: nats for each picture were asked.",
+            _SUMS,
+        ),
+        *batch_slips(_elbo, _SUMS),
+        *(Slip(_scaled(scale), what, _NOISE) for scale, what in _SCALES),
+        Slip(
+            _scaled(lambda v: 0.0),
+            "You decode the mean: the noise is not used.",
+            "Look at step 4 of the derivation above: which z is to be decoded?",
+        ),
+        Slip(
+            lambda x, e, d, n: _likelihood(x, d(torch.exp(e(x)[1] / 2) * n)) - divergence(*e(x)),
+            "The mean is missing from z.",
+            _NOISE,
+        ),
+        Slip(
+            lambda x, e, d, n: _likelihood(x, d(n)) - divergence(*e(x)),
+            "You decode the noise itself: z belongs to the picture's own Gaussian.",
+            _NOISE,
+        ),
+        Slip(
+            _sampled_kl(),
+            "You estimate the divergence from the draw: the closed form was asked.",
+            "Look at step 5 of the derivation above: which term needs no draw?",
+        ),
+        Slip(
+            _sampled_kl(variance_used=False),
+            "The prior is missing: you subtract log q(z) alone.",
+            "Look at step 3 of the derivation above: what does the divergence compare q with?",
+        ),
+        *(Slip(_other_kl(kl), what, _KL) for kl, what in _DIVERGENCES),
+        Slip(
+            _decoded(lambda x, logits: _likelihood(x, torch.sigmoid(logits))),
+            "The sigmoid is applied twice: the likelihood works from the logits.",
+            "What does the function of the likelihood expect, probabilities or logits?",
+        ),
+        Slip(
+            _decoded(lambda x, logits: -(x - torch.sigmoid(logits)).square().flatten(1).sum(1)),
+            "The log-likelihood is a squared error: pixels are Bernoulli here.",
+        ),
+        Slip(
+            _decoded(lambda x, logits: -(x - logits).square().flatten(1).sum(1)),
+            "The log-likelihood is a squared error: pixels are Bernoulli here.",
+        ),
+        Slip(
+            _decoded(_naive),
+            "With large logits the log-likelihood breaks down: a probability rounds to 0 or 1.",
+            "Use the log-likelihood from logits of the exercise before.",
+        ),
+        *(
+            Slip(
+                _decoded(lambda x, logits, e=epsilon: _naive(x, logits, e)),
+                "With large logits the log-likelihood is wrong: a small constant hides that a "
+                "probability rounds to 0 or 1.",
+                "Use the log-likelihood from logits of the exercise before.",
+            )
+            for epsilon in (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+        ),
+        Slip(
+            _decoded(_clamped),
+            "With large logits the log-likelihood is wrong: it is clamped at -100.",
+            "Use the log-likelihood from logits of the exercise before.",
+        ),
+    ],
+)
+
+
+def one_sample_elbo(function: Function) -> None:
+    """Check `one_sample_elbo(x, encode, decode_logits, noise) -> (B,)`."""
+    __tracebackhide__ = True
+    run("one-sample-elbo", (CHECK, function))

@@ -1,0 +1,211 @@
+"""The sentences of the checks: numbers in print, and what a pattern of wrong numbers suggests."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHANGED = (
+    "changes its input {} in place: whoever called it finds other numbers there afterwards. "
+    "Avoid operations whose name ends in an underscore, +=, and writing into an element."
+)
+NO_SLOPE = (
+    "no gradient reaches {}: did you detach, or use .data, .item(), numpy or torch.no_grad(), "
+    "or round?"
+)
+WRONG_SLOPE = (
+    "the gradient that reaches {} is wrong: is a part of the calculation detached, clamped "
+    "or rounded?"
+)
+NAN_SLOPE = (
+    "the gradient that reaches {} is not finite: somewhere on the way a number overflows, "
+    "or a branch that is thrown away divides by zero."
+)
+LOOK_SLOPE = (
+    "Follow the calculation from the result back to the inputs: at which line does "
+    ".requires_grad become False, or a function with a flat slope come in?"
+)
+UNUSED = "It does not change when {} changes: have you left that out?"
+
+# What an error of torch's usually means here.
+_ERRORS = {
+    "in-place operation": "You change an input in place: write a new tensor instead.",
+    "modified by an inplace": "You change a tensor in place that the gradient needs: "
+    "write a new tensor instead.",
+    "call numpy() on tensor": "numpy breaks the gradient: stay with torch's functions.",
+    "only one element tensors": "Functions of math take single numbers: "
+    "use torch's own for tensors.",
+    "only integer tensors": "Functions of math take single numbers: use torch's own for tensors.",
+    "must be tensor, not float": "A function of torch was given a plain number: "
+    "math has functions for those.",
+    "positional argument": "The arguments must be those of the exercise, in that order.",
+}
+_FACTORS = {
+    2.0: "It is twice what it should be: is a factor missing in front?",
+    0.5: "It is half of what it should be: is there a factor too many in front?",
+    -1.0: "It has the right size and the wrong sign.",
+    -2.0: "It has the wrong sign, and is twice too large: is a factor missing in front?",
+    -0.5: "It has the wrong sign and half the size it should have.",
+    1 / math.log(2): "It is in bits: nats were asked, so use the natural logarithm.",
+    -1 / math.log(2): "It is in bits and has the wrong sign: nats were asked.",
+    1 / math.log(10): "You use the logarithm to base 10: nats need the natural one.",
+}
+
+
+def number(value: float) -> str:
+    """Print a number shortly: "4.0", "-0.4402", "1.5e-09", "nan"."""
+    if math.isfinite(value) and value == round(value) and abs(value) < 1e6:
+        return f"{value:.1f}"
+    return f"{value:.4g}"
+
+
+def numbers(value: Tensor) -> str:
+    """Print a tensor as nested lists: "[[2., 0.]]"."""
+    if value.dim() == 0:
+        text = f"{value.item():.4g}"
+        plain = value.is_floating_point() and text.lstrip("-").isdigit()
+        return text + "." if plain else text
+    return "[" + ", ".join(numbers(row) for row in value) + "]"
+
+
+def assignments(inputs: Mapping[str, Any]) -> str:
+    """Print small inputs: "mu = [[2., 0.]], log_var = [[0., 0.]]"."""
+    return ", ".join(
+        f"{name} = {numbers(value.detach()) if isinstance(value, Tensor) else value}"
+        for name, value in inputs.items()
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names: "mu", "mu and log_var", "x, mean and log_var"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def first_wrong_row(value: Tensor, right: Tensor) -> int:
+    """Index of the first picture whose value is wrong."""
+    value = value.detach().double().cpu()
+    wrong = ~torch.isclose(value, right.double(), rtol=1e-4, atol=1e-4)
+    return int(wrong.view(len(right), -1).any(dim=1).int().argmax())
+
+
+def row(value: Tensor, index: int) -> str:
+    """Print one row of a result: "4.0", or "[1., 2.] in row 3" where there are several."""
+    entry = value.detach()[index]
+    text = number(entry.item()) if entry.dim() == 0 else numbers(entry)
+    return text if len(value) == 1 else f"{text} in row {index}"
+
+
+def shape_problem(value: Any, right: Tensor, inputs: Mapping[str, Any], shape: str) -> str | None:
+    """Say what is wrong with the type or the shape of a result; None where nothing is."""
+    wanted = f"a tensor of shape {shape}, here {tuple(right.shape)}, was asked"
+    if value is None:
+        return "nothing (None): is the line with `return` missing?"
+    if type(value) is not Tensor:
+        kind = "a Python number" if isinstance(value, (int, float)) else _kind(value)
+        return f"{kind}; {wanted}."
+    if not value.is_floating_point():
+        return f"a tensor of {value.dtype}; floating-point numbers were asked."
+    if value.shape == right.shape:
+        return None
+    return f"the shape {tuple(value.shape)}; {wanted}. {_shape_reason(value, right, inputs)}"
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    if type(value).__module__ == "numpy":
+        return f"a numpy {name}"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} object of type {name}"
+
+
+def _shape_reason(value: Tensor, right: Tensor, inputs: Mapping[str, Any]) -> str:
+    given = [tuple(t.shape) for t in inputs.values() if isinstance(t, Tensor)]
+    batch = tuple(right.shape)
+    if value.numel() == 1:
+        return "You reduced over the batch too: each picture keeps a number of its own."
+    if tuple(value.shape) == (*batch, 1):
+        return "An axis of length 1 is left over: drop it."
+    if tuple(value.shape) in given:
+        return "Nothing was summed: the dimensions are still apart."
+    if any(tuple(value.shape) == shape[1:] or tuple(value.shape) == shape[:1] for shape in given):
+        return "You reduced over the wrong axis: the pictures' own axis has gone."
+    if value.dim() > right.dim():
+        return "Something is still to be summed, or shapes were broadcast against each other."
+    return "Which axis is the pictures' own?"
+
+
+def pattern(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
+    """Say what wrong and right values have in common over all cases; "" if nothing is found."""
+    value = torch.cat([mine.flatten() for mine, _ in pairs])
+    right = torch.cat([true.flatten() for _, true in pairs])
+    if not value.isfinite().all():
+        return ""
+    if bool((value == value[0]).all()):
+        return f"It is {number(value[0].item())} whatever the inputs are: is it computed at all?"
+    ratio = value / right
+    if bool(torch.isclose(ratio, ratio[:1], rtol=2e-3).all()):
+        for factor, sentence in _FACTORS.items():
+            if math.isclose(ratio[0].item(), factor, rel_tol=2e-3):
+                return sentence
+        return (
+            f"It is {number(ratio[0].item())} times what it should be in every case: "
+            "look at the factors."
+        )
+    if torch.allclose(value.abs(), right.abs(), rtol=1e-4, atol=1e-4):
+        return "It has the right size, but sometimes the wrong sign: does an abs() hide there?"
+    apart = [mine - true for mine, true in pairs]
+    if all(bool(torch.isclose(d, d.flatten()[:1], rtol=1e-3, atol=1e-3).all()) for d in apart):
+        first = apart[0].flatten()[0].item()
+        if all(math.isclose(d.flatten()[0].item(), first, abs_tol=1e-3) for d in apart):
+            return (
+                f"It is too {'large' if first > 0 else 'small'} by {number(abs(first))} in every "
+                "case: is a constant missing, or counted twice?"
+            )
+        return (
+            "It is off by an amount that depends on the shape of the inputs only: "
+            "how often is each constant counted?"
+        )
+    several = [(mine, true) for mine, true in pairs if len(true) > 1]
+    if several and all(torch.isclose(mine[0], true[0], rtol=1e-4).all() for mine, true in several):
+        return "Only the first row of each batch is right: each picture needs its own calculation."
+    return ""
+
+
+def clue(value: Tensor, right: str, text: str) -> str:
+    """Say the little that is known where no pattern was found."""
+    if value.isnan().any():
+        return (
+            f"{right} is right. Something on the way is not a number: 0 times infinity, or the "
+            f"logarithm of a negative number. {text}"
+        ).strip()
+    if value.isinf().any():
+        return (
+            f"{right} is right. Something on the way overflows, or is the logarithm of zero. {text}"
+        ).strip()
+    return f"{right} is right. {text or 'Redo this case with pencil and paper.'}"
+
+
+def stopped(error: Exception) -> str:
+    """Say where in the student's code an error arose, and what it usually means."""
+    text = str(error).strip().splitlines()
+    first = text[0][:160] if text else ""
+    sentence = f"your code stops with {type(error).__name__}: {first}".rstrip(".: ") + "."
+    torch_folder, own = Path(torch.__file__).parent, Path(__file__).parent
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if torch_folder in path.parents or own in path.parents:
+            continue
+        line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
+        if line:
+            sentence += f' It happens in your line "{line}".'
+        break
+    for fragment, advice in _ERRORS.items():
+        if fragment in str(error):
+            return f"{sentence} {advice}"
+    return sentence

@@ -1,0 +1,67 @@
+"""What a training run leaves behind: its curves, and how it ended."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from coursekit.errors import CourseError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class History:
+    """What a training run measured; one entry an epoch.
+
+    Attributes:
+        train_loss: mean loss over the epoch's batches while the weights were moving.
+        validation_loss: mean loss on the validation pictures, always the same noise draws.
+        seconds: wall-clock time of the epoch, validation included.
+        lr: learning rate at the epoch's end.
+        first_loss: mean loss of the very first batch, before any step.
+        best_epoch: counted from 1; the weights of this epoch are the ones kept.
+        stopped: why it ended: "finished", "patience" or "interrupted".
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    first_loss: float = math.nan
+    best_epoch: int = 0
+    stopped: str = ""
+
+    def __len__(self) -> int:
+        """Return the number of complete epochs."""
+        return len(self.train_loss)
+
+    def summary(self) -> str:
+        """Say in one line how it went."""
+        if not self.train_loss:
+            return f"{self.stopped} before the first epoch was complete"
+        epochs = f"{len(self)} epoch{'s' if len(self) > 1 else ''}"
+        line = f"{epochs} ({self.stopped}): training loss {self.train_loss[-1]:.2f}"
+        if self.validation_loss:
+            best = self.validation_loss[self.best_epoch - 1]
+            line += f", best validation loss {best:.2f} in epoch {self.best_epoch}"
+        return line + f", {sum(self.seconds):.0f} s"
+
+    def plot(self) -> Figure:
+        """Draw training and validation loss over the epochs."""
+        from coursekit.plots import curves
+
+        series = {"training": self.train_loss}
+        if self.validation_loss:
+            series["validation"] = self.validation_loss
+        return curves(series, ylabel="loss (nats per picture)")
+
+
+class TrainingDiverged(CourseError):
+    """The loss became infinite or not a number; `history` holds what was measured before."""
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history

@@ -1,0 +1,49 @@
+"""The contract that every model of the course keeps, so that one `fit` trains them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Model(nn.Module):
+    """A model of pictures: it has a loss for each picture and can draw new ones.
+
+    Attributes:
+        card: the manifest's entry for a pretrained model; empty for one of your own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.card: dict[str, Any] = {}
+
+    def loss(
+        self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Loss of each picture, (B,): nats per picture where a likelihood exists.
+
+        Args:
+            x: pictures, (B, C, H, W).
+            y: labels, (B,); a model that knows no labels leaves them alone.
+            generator: source of all draws.
+        """
+        raise NotImplementedError
+
+    def sample(
+        self,
+        n: int,
+        mean: bool = False,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw n pictures, (n, C, H, W) in [0, 1].
+
+        Args:
+            n: how many.
+            mean: the mean of p(x|z) in place of a draw from it, where there is one.
+            temperature: factor on the latent's spread.
+            generator: source of all draws.
+        """
+        raise NotImplementedError

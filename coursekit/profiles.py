@@ -1,0 +1,82 @@
+"""How much a notebook trains: one small table for the three profiles.
+
+`COURSEKIT_PROFILE` is `smoke` (a first look and continuous integration), `quick` (the default on
+a CPU) or `full` (the default on a GPU, and what the reported figures use).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from coursekit.errors import CourseError
+
+PROFILES = ("smoke", "quick", "full")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one training run may cost.
+
+    Attributes:
+        epochs: passes over the training pictures.
+        pictures: how many training pictures are used; all if None.
+        batch_size: pictures in a step.
+    """
+
+    epochs: int
+    pictures: int | None
+    batch_size: int
+
+
+# run: (epochs, pictures, batch) for smoke, quick, full
+_TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
+    "vae-mlp": (Budget(1, 2000, 128), Budget(5, 10000, 128), Budget(80, None, 128)),
+    "vae-conv": (Budget(1, 1000, 64), Budget(3, 5000, 128), Budget(60, None, 256)),
+    "vae-grey": (Budget(1, 2000, 128), Budget(4, 10000, 128), Budget(10, None, 128)),
+    "vae-prior": (Budget(1, 2000, 128), Budget(4, 10000, 128), Budget(60, None, 128)),
+    "study": (Budget(2, 1000, 128), Budget(4, 5000, 128), Budget(20, None, 128)),
+}
+
+
+def profile() -> str:
+    """Name the profile in force.
+
+    Returns:
+        `COURSEKIT_PROFILE` if set, else "full" where a CUDA device is at hand, else "quick".
+
+    Raises:
+        CourseError: if the variable names no profile.
+    """
+    chosen = os.environ.get("COURSEKIT_PROFILE", "").strip().lower()
+    if not chosen:
+        import torch
+
+        return "full" if torch.cuda.is_available() else "quick"
+    if chosen not in PROFILES:
+        raise CourseError(
+            f"COURSEKIT_PROFILE is {chosen!r}; set it to one of {', '.join(PROFILES)}."
+        )
+    return chosen
+
+
+def budget(run: str, name: str | None = None) -> Budget:
+    """Look up what a training run may cost.
+
+    Args:
+        run: a row of the table, such as "vae-mlp".
+        name: the profile; the one in force if None.
+
+    Returns:
+        Epochs, pictures and batch size.
+
+    Raises:
+        CourseError: for a run that is not in the table.
+
+    Example:
+        >>> budget("vae-mlp", "full").epochs
+        80
+    """
+    if run not in _TABLE:
+        raise CourseError(f"There is no budget for {run!r}; the runs are {', '.join(_TABLE)}.")
+    return _TABLE[run][PROFILES.index(name or profile())]

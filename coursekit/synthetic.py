@@ -1,0 +1,12 @@
+"""The embedded data sets, drawn from known factors: handwritten-looking digits, coloured scenes."""
+
+from __future__ import annotations
+
+from coursekit.synthetic_digits import digits
+from coursekit.synthetic_scenes import scenes
+
+__all__ = ["CLASS_NAMES", "VERSION", "digits", "scenes"]
+
+# Raised whenever a drawing changes, so that an older cache is drawn anew.
+VERSION = 1
+CLASS_NAMES = {"digits": tuple("0123456789"), "scenes": ("circle", "square", "triangle")}
