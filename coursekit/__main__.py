@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from coursekit.errors import CourseError
 
@@ -45,6 +46,18 @@ def _results(args: argparse.Namespace) -> int:
     return 0
 
 
+def _add_classroom(commands: Any) -> None:
+    # Their modules are light: nothing here may slow the other commands down.
+    from coursekit.classroom import grade, student
+
+    handout = commands.add_parser("student", help="take the solutions out of notebooks")
+    student.add_arguments(handout)
+    handout.set_defaults(run=student.main)
+    grading = commands.add_parser("grade", help="grade a folder of submissions")
+    grade.add_arguments(grading)
+    grading.set_defaults(run=grade.main)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     top = argparse.ArgumentParser(prog="python -m coursekit", description=__doc__)
@@ -67,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     results = commands.add_parser("results", help="print the ledger beside the references")
     results.add_argument("part", nargs="?", help="one part of the references, such as newcomer")
     results.set_defaults(run=_results)
+
+    _add_classroom(commands)
     return top
 
 

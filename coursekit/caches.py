@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,11 +20,11 @@ def _sum(tensors: dict[str, Tensor]) -> str:
     """CRC-32 over all parts in the order of their names: tells a damaged file, and is quick."""
     crc = 0
     for name in sorted(tensors):
-        crc = zlib.crc32(tensors[name].contiguous().numpy(), crc)
+        crc = zlib.crc32(tensors[name].contiguous().numpy().data, crc)
     return f"{crc:08x}"
 
 
-def write_cache(path: Path, splits: dict[str, Split], about: dict[str, object]) -> bool:
+def write_cache(path: Path, splits: dict[str, Split], about: dict[str, Any]) -> bool:
     """Keep splits and what belongs to them in one file; where that fails, say so in one line.
 
     Args:
@@ -49,7 +50,7 @@ def write_cache(path: Path, splits: dict[str, Split], about: dict[str, object]) 
     return True
 
 
-def read_cache(path: Path) -> tuple[dict[str, Split], dict[str, object]] | None:
+def read_cache(path: Path) -> tuple[dict[str, Split], dict[str, Any]] | None:
     """Read what `write_cache` kept.
 
     Args:

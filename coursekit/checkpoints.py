@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -170,9 +171,10 @@ def fetch(url: str, target: Path, expected_sha256: str) -> None:
             with urllib.request.urlopen(url, timeout=30) as answer, temporary.open("wb") as file:
                 while block := answer.read(1 << 16):
                     file.write(block)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise CourseError(
-                f"{url} could not be fetched ({error}); check the connection and try again."
+                f"{url} could not be fetched ({' '.join(str(error).split())}); check the "
+                "connection and try again."
             ) from error
         if sha256(temporary) != expected_sha256:
             raise CourseError(

@@ -57,13 +57,19 @@ def _published(name: str, folder: Path) -> DataSet:
         test=Split(test_pictures, test_labels),
         class_names=formats.class_names(name),
         note=f"{TITLES[name]}: the first {len(fit):,} of a fixed shuffle of its training pictures "
-        f"to fit, the other {CHOOSE:,} to choose, its {len(test_labels):,} test pictures to report.",
+        f"to fit, the other {CHOOSE:,} to choose, its {len(test_labels):,} test pictures to "
+        "report.",
     )
+
+
+def synthetic_cache(name: str, folder: Path) -> Path:
+    """Return the file below the data folder in which a synthetic set is kept."""
+    return folder / "synthetic" / f"{name}-{synthetic.VERSION}.safetensors"
 
 
 def _synthetic(name: str, limit: int | None, folder: Path) -> DataSet:
     """Read a synthetic set from its cache, or draw as much of it as is asked for."""
-    cache = folder / "synthetic" / f"{name}-{synthetic.VERSION}.safetensors"
+    cache = synthetic_cache(name, folder)
     sizes = dict(SYNTHETIC_SIZES)
     if limit is not None:
         rest = max(limit // 5, 200)

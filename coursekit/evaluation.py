@@ -77,8 +77,11 @@ def evaluate(
     """
     if estimator not in ("nelbo", "iwae"):
         raise CourseError(f"evaluate: estimator is {estimator!r}; give 'nelbo' or 'iwae'.")
-    if samples < 1 or (limit is not None and limit < 1):
-        raise CourseError(f"evaluate: samples is {samples}, limit {limit}; give at least 1.")
+    for name, count in (("samples", samples), ("limit", limit), ("chunk", chunk)):
+        if count is not None and count < 1:
+            raise CourseError(f"evaluate: {name} is {count}; it must be at least 1.")
+    if len(split) == 0:
+        raise CourseError("evaluate: the split holds no picture to measure on.")
     device = next(model.parameters()).device
     # The whole split is prepared, then cut: picture i is the same whatever the limit is.
     generator = torch.Generator(device).manual_seed(seed)
@@ -143,6 +146,11 @@ def histogram_bits_per_dim(train: Tensor, test: Tensor) -> float:
     Returns:
         Mean negative log2-probability for each value of the test pictures.
     """
+    if train.shape[1:] != test.shape[1:]:
+        raise CourseError(
+            f"histogram_bits_per_dim: the pictures have shapes {tuple(train.shape[1:])} and "
+            f"{tuple(test.shape[1:])}; give both the same."
+        )
     flat, other = train.flatten(1).long(), test.flatten(1).long()
     if train.dtype != torch.uint8 or test.dtype != torch.uint8:
         raise CourseError("histogram_bits_per_dim counts 8-bit pictures; give uint8 tensors.")

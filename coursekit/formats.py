@@ -30,6 +30,13 @@ UNPACKED_MD5: dict[str, dict[str, str]] = {
         "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
     },
 }
+# Where torchvision keeps the files; written out, as importing torchvision takes a second.
+FOLDERS = {
+    "mnist": "MNIST/raw",
+    "fashion_mnist": "FashionMNIST/raw",
+    "cifar10": "cifar-10-batches-py",
+}
+IDX_SIZES = {"train": 60_000, "t10k": 10_000}
 PUBLISHED = ("mnist", "fashion_mnist", "cifar10")
 
 Arrays = tuple[Tensor, Tensor, Tensor, Tensor]  # train pictures, labels, test pictures, labels
@@ -53,7 +60,8 @@ def class_names(name: str) -> tuple[str, ...]:
     if name == "fashion_mnist":
         return tuple(torchvision_class(name).classes)
     # torchvision has these only inside the data files.
-    return tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+    return ("airplane", "automobile", "bird", "cat", "deer",
+            "dog", "frog", "horse", "ship", "truck")  # fmt: skip
 
 
 def _command(name: str) -> str:
@@ -68,8 +76,7 @@ def _broken(name: str, path: Path, what: str) -> CourseError:
 
 def folder_of(name: str, folder: Path) -> Path:
     """Return the folder below the data folder in which torchvision keeps a data set's files."""
-    kind = torchvision_class(name)
-    return folder / kind.base_folder if name == "cifar10" else folder / kind.__name__ / "raw"
+    return folder / FOLDERS[name]
 
 
 def sums_of(name: str) -> dict[str, str]:
@@ -89,7 +96,7 @@ def _find(folder: Path, file: str) -> Path | None:
 def present(name: str, folder: Path) -> bool:
     """Say whether any file of a published data set stands in the data folder, sound or not."""
     raw = folder_of(name, folder)
-    return any(_find(raw, file) is not None for file in sums_of(name))
+    return any(_find(raw, file) is not None for file in sums_of(name)) if raw.is_dir() else False
 
 
 def _read(name: str, folder: Path, file: str) -> tuple[Path, bytes]:
@@ -116,6 +123,16 @@ def _check_md5(name: str, path: Path, content: bytes, expected: str) -> None:
         raise _broken(name, path, f"has the MD5 sum {found} instead of {expected}")
 
 
+def sound(name: str, folder: Path, file: str) -> bool:
+    """Say whether one file of a published data set is there and has the right MD5 sum."""
+    try:
+        path, content = _read(name, folder, file)
+        _check_md5(name, path, content, sums_of(name)[file])
+    except CourseError:
+        return False
+    return True
+
+
 def _read_idx(name: str, folder: Path, file: str, shape: tuple[int, ...]) -> Tensor:
     """Read one idx file: magic number 0x0000080d (d axes of bytes), d sizes, then the bytes."""
     path, content = _read(name, folder, file)
@@ -140,7 +157,7 @@ def _read_idx(name: str, folder: Path, file: str, shape: tuple[int, ...]) -> Ten
 
 def _read_idx_set(name: str, folder: Path) -> Arrays:
     parts: list[Tensor] = []
-    for prefix, n in (("train", 60_000), ("t10k", 10_000)):
+    for prefix, n in IDX_SIZES.items():
         pictures = _read_idx(name, folder, f"{prefix}-images-idx3-ubyte", (n, 28, 28))
         labels = _read_idx(name, folder, f"{prefix}-labels-idx1-ubyte", (n,))
         parts += [pictures[:, None], labels.long()]

@@ -23,7 +23,7 @@ class History:
         lr: learning rate at the epoch's end.
         first_loss: mean loss of the very first batch, before any step.
         best_epoch: counted from 1; the weights of this epoch are the ones kept.
-        stopped: why it ended: "finished", "patience" or "interrupted".
+        stopped: why it ended: "finished", "patience", "interrupted" or "diverged".
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -44,7 +44,7 @@ class History:
             return f"{self.stopped} before the first epoch was complete"
         epochs = f"{len(self)} epoch{'s' if len(self) > 1 else ''}"
         line = f"{epochs} ({self.stopped}): training loss {self.train_loss[-1]:.2f}"
-        if self.validation_loss:
+        if self.validation_loss and self.best_epoch:
             best = self.validation_loss[self.best_epoch - 1]
             line += f", best validation loss {best:.2f} in epoch {self.best_epoch}"
         return line + f", {sum(self.seconds):.0f} s"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.likelihoods import Likelihood, gaussian_log_prob
+from coursekit.networks import Shape, check_pictures
 from coursekit.priors import Prior, gaussian_sample
 
 
@@ -18,6 +19,11 @@ class LatentVariableModel(Protocol):
 
     prior: Prior
     likelihood: Likelihood
+
+    @property
+    def shape(self) -> Shape:
+        """(C, H, W) of a picture."""
+        ...
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x)."""
@@ -52,7 +58,8 @@ def _log_prob_x(model: LatentVariableModel, x: Tensor, z: Tensor) -> Tensor:
     return model.likelihood.log_prob(params, repeated).view(samples, batch)
 
 
-def _check(x: Tensor, samples: int, chunk: int) -> None:
+def _check(model: LatentVariableModel, x: Tensor, samples: int, chunk: int) -> None:
+    check_pictures(x, model.shape, "the estimate of log p(x)")
     if samples < 1:
         raise CourseError(f"samples is {samples}; an estimate needs at least 1.")
     if chunk < 1:
@@ -75,7 +82,7 @@ def importance_bound(
     E[L_1] is the ELBO; E[L_S] grows with S towards log p(x) and never passes it.
 
     Args:
-        model: has encode, decoder, prior, likelihood.
+        model: has encode, decoder, prior, likelihood, shape.
         x: pictures, (B, C, H, W).
         samples: S.
         generator: source of the draws.
@@ -86,7 +93,7 @@ def importance_bound(
 
     Source: Burda et al., Importance Weighted Autoencoders (2016), equation 8.
     """
-    _check(x, samples, chunk)
+    _check(model, x, samples, chunk)
     bounds = []
     for part in x.split(chunk):
         mu, log_var = model.encode(part)
@@ -121,7 +128,7 @@ def naive_log_prob(
     lies below it in expectation. The same S draws serve all pictures.
 
     Args:
-        model: has decoder, prior, likelihood.
+        model: has decoder, prior, likelihood, shape.
         x: pictures, (B, C, H, W).
         samples: S.
         generator: source of the draws.
@@ -130,14 +137,17 @@ def naive_log_prob(
     Returns:
         Nats, (B,).
     """
-    _check(x, samples, chunk)
+    _check(model, x, samples, chunk)
     running = x.new_full((len(x),), -math.inf)
     each = max(1, chunk // len(x))
     done = 0
     while done < samples:
         now = min(samples - done, each)
         z = model.prior.sample(now, generator)
-        pairs = z[:, None].expand(now, len(x), z.shape[1])
-        running = torch.logaddexp(running, torch.logsumexp(_log_prob_x(model, x, pairs), dim=0))
+        log_w = [
+            _log_prob_x(model, part, z[:, None].expand(now, len(part), -1))
+            for part in x.split(chunk)
+        ]
+        running = torch.logaddexp(running, torch.logsumexp(torch.cat(log_w, dim=1), dim=0))
         done += now
     return running - math.log(samples)

@@ -73,10 +73,13 @@ def record(new: Record, path: Path | None = None) -> None:
         raise CourseError(
             f"A ledger record has the fields {', '.join(FIELDS)}; this one has {sorted(new)}."
         )
-    value = new["value"]
-    if (value is None or not math.isfinite(value)) and not new.get("note"):
+    value = None if new["value"] is None else float(new["value"])
+    if value is not None and not math.isfinite(value):
+        value = None  # JSON has no word for it
+    if value is None and not new.get("note"):
         raise CourseError(f"The record {new['id']} has no finite value: its note must say why.")
     whole = dict.fromkeys(FIELDS) | {"date": date.today().isoformat(), "version": __version__} | new
+    whole["value"] = value
     have = records(target) if target.exists() else {}
     have[new["id"]] = whole
     with atomic_path(target) as temporary:
@@ -145,8 +148,9 @@ def part_ids(part: str) -> list[str]:
     return found
 
 
-_VALUE = re.compile(r"<!--r:(?P<id>[^>]+?)-->.*?<!--/r-->")
-_TABLE = re.compile(r"<!--table:(?P<part>[^>]+?)-->.*?<!--/table-->", re.DOTALL)
+# what stands between two markers holds no marker: one that is not closed would eat the text
+_VALUE = re.compile(r"<!--r:(?P<id>[^>]+?)-->(?:(?!<!--|\n).)*<!--/r-->")
+_TABLE = re.compile(r"<!--table:(?P<part>[^>]+?)-->(?:(?!<!--).)*<!--/table-->", re.DOTALL)
 
 
 def fill_markers(text: str) -> str:
@@ -161,9 +165,15 @@ def fill_markers(text: str) -> str:
         The text with every marker filled; unchanged where it was up to date.
 
     Raises:
-        CourseError: for a marker whose id is not in the ledger.
+        CourseError: for a marker whose id is not in the ledger, or one without its other half.
     """
     have = records()
+    left = re.search(r"<!--/?(r|table)\b.*?-->", _TABLE.sub("", _VALUE.sub("", text)))
+    if left:
+        raise CourseError(
+            f"The marker {left[0]} lacks its other half; write "
+            "<!--r:ID--><!--/r--> in one line, or <!--table:PART--><!--/table-->."
+        )
 
     def value(match: re.Match[str]) -> str:
         key = match["id"]

@@ -31,6 +31,19 @@ def _same_shape(name: str, x: Tensor, **others: Tensor) -> None:
             )
 
 
+def _broadcast(name: str, x: Tensor, **others: Tensor) -> None:
+    for other_name, other in others.items():
+        try:
+            fits = torch.broadcast_shapes(x.shape, other.shape) == x.shape and x.ndim > 1
+        except RuntimeError:
+            fits = False
+        if not fits:
+            raise CourseError(
+                f"{name}: the values have shape {tuple(x.shape)}, expected (B, ...), but "
+                f"{other_name} has {tuple(other.shape)}; it must broadcast to the values' shape."
+            )
+
+
 def gaussian_log_prob(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     """Log-density of a Gaussian with diagonal covariance.
 
@@ -49,8 +62,10 @@ def gaussian_log_prob(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
         >>> gaussian_log_prob(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([-1.8379])
     """
-    squared = (x - mean).square() * torch.exp(-log_var)
-    return sum_per_example(-0.5 * (LOG_2PI + log_var + squared))
+    _broadcast("gaussian_log_prob", x, mean=mean, log_var=log_var)
+    # scaled before it is squared: exp(-log_var) alone would overflow where log_var is below -88
+    deviation = (x - mean) * torch.exp(-0.5 * log_var)
+    return sum_per_example(-0.5 * (LOG_2PI + log_var + deviation.square()))
 
 
 def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
@@ -116,9 +131,10 @@ def kl_gaussians(mu_q: Tensor, log_var_q: Tensor, mu_p: Tensor, log_var_p: Tenso
         >>> kl_gaussians(one, zero, zero, zero)
         tensor([0.5000])
     """
+    _broadcast("kl_gaussians", mu_q, log_var_q=log_var_q, mu_p=mu_p, log_var_p=log_var_p)
     difference = log_var_q - log_var_p
-    squared = (mu_q - mu_p).square() * torch.exp(-log_var_p)
-    return sum_per_example(0.5 * (difference.exp() + squared - 1 - difference))
+    deviation = (mu_q - mu_p) * torch.exp(-0.5 * log_var_p)
+    return sum_per_example(0.5 * (difference.exp() + deviation.square() - 1 - difference))
 
 
 def bits_per_dim(nats: Tensor | float, dims: int) -> Tensor | float:

@@ -184,8 +184,13 @@ def _norm_act(channels: int) -> nn.Sequential:
     return nn.Sequential(nn.BatchNorm2d(channels), nn.SiLU())
 
 
-def _quarter(shape: Shape) -> tuple[int, int]:
+def _quarter(shape: Shape, channels: Sequence[int]) -> tuple[int, int]:
     _, height, width = shape
+    if len(channels) != 2:
+        raise CourseError(
+            f"convolutional networks here have two convolutions, but channels is {list(channels)}; "
+            "give two widths."
+        )
     if height % 4 or width % 4:
         raise CourseError(
             f"convolutional networks halve a picture twice; {height} x {width} is not divisible "
@@ -195,17 +200,20 @@ def _quarter(shape: Shape) -> tuple[int, int]:
 
 
 def conv_encoder(
-    shape: Shape, latent_size: int, channels: tuple[int, int] = (32, 64), hidden: int = 256
+    shape: Shape,
+    latent_size: int,
+    channels: Sequence[int] = (32, 64),
+    hidden: Sequence[int] = (256,),
 ) -> Encoder:
-    """Build a convolutional encoder: two strided convolutions, then a linear layer.
+    """Build a convolutional encoder: two strided convolutions, then a perceptron.
 
     Args:
         shape: (C, H, W), height and width divisible by 4.
         latent_size: K.
         channels: after the first and after the second convolution.
-        hidden: width of the layer between the feature maps and (mu, log_var).
+        hidden: widths of the layers between the feature maps and (mu, log_var).
     """
-    height, width = _quarter(shape)
+    height, width = _quarter(shape, channels)
     first, second = channels
     network = nn.Sequential(
         nn.Conv2d(shape[0], first, 4, stride=2, padding=1),
@@ -213,9 +221,7 @@ def conv_encoder(
         nn.Conv2d(first, second, 4, stride=2, padding=1),
         _norm_act(second),
         nn.Flatten(),
-        nn.Linear(second * height * width, hidden),
-        nn.SiLU(),
-        nn.Linear(hidden, 2 * latent_size),
+        mlp([second * height * width, *hidden, 2 * latent_size], nn.SiLU),
     )
     return Encoder(network, shape)
 
@@ -224,16 +230,14 @@ def conv_decoder(
     latent_size: int,
     shape: Shape,
     params_per_channel: int = 1,
-    channels: tuple[int, int] = (32, 64),
-    hidden: int = 256,
+    channels: Sequence[int] = (32, 64),
+    hidden: Sequence[int] = (256,),
 ) -> Decoder:
     """Build a convolutional decoder, the mirror image of `conv_encoder`."""
-    height, width = _quarter(shape)
+    height, width = _quarter(shape, channels)
     first, second = channels
     network = nn.Sequential(
-        nn.Linear(latent_size, hidden),
-        nn.SiLU(),
-        nn.Linear(hidden, second * height * width),
+        mlp([latent_size, *reversed(hidden), second * height * width], nn.SiLU),
         nn.Unflatten(1, (second, height, width)),
         _norm_act(second),
         nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),

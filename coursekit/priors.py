@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical
 
 from coursekit.errors import CourseError
 from coursekit.likelihoods import LOG_2PI, gaussian_log_prob, kl_standard_normal
@@ -46,6 +45,12 @@ class Prior(nn.Module):
         super().__init__()
         _check_count("latent_size", latent_size)
         self.latent_size = latent_size
+
+    def _check_latents(self, z: Tensor) -> None:
+        if z.ndim != 2 or z.shape[1] != self.latent_size:
+            raise CourseError(
+                f"prior: the latents have shape {tuple(z.shape)}; expected (B, {self.latent_size})."
+            )
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density of latents (B, K) in nats, (B,)."""
@@ -86,6 +91,7 @@ class StandardNormal(Prior):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density, (B,) nats."""
+        self._check_latents(z)
         return gaussian_log_prob(z, self.zero, self.zero)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -108,6 +114,7 @@ class _Mixture(Prior):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Compute log sum_m w_m N(z; mean_m, var_m), one component a vector; (B,) nats."""
+        self._check_latents(z)
         log_weights, means, log_vars = self.components()
         deviation = (z[:, None] - means) * torch.exp(-0.5 * log_vars)  # (B, M, K)
         constant = log_vars.sum(dim=1) + self.latent_size * LOG_2PI
@@ -145,7 +152,7 @@ class MixtureOfGaussians(_Mixture):
 
     def components(self) -> tuple[Tensor, Tensor, Tensor]:
         """Log-weights, means, log-variances, as learned."""
-        return Categorical(logits=self.logits).logits, self.means, self.log_vars
+        return torch.log_softmax(self.logits, dim=0), self.means, self.log_vars
 
 
 class VampPrior(_Mixture):

@@ -31,11 +31,14 @@ class Budget:
 
 # run: (epochs, pictures, batch) for smoke, quick, full
 _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
-    "vae-mlp": (Budget(1, 2000, 128), Budget(5, 10000, 128), Budget(80, None, 128)),
-    "vae-conv": (Budget(1, 1000, 64), Budget(3, 5000, 128), Budget(60, None, 256)),
-    "vae-grey": (Budget(1, 2000, 128), Budget(4, 10000, 128), Budget(10, None, 128)),
-    "vae-prior": (Budget(1, 2000, 128), Budget(4, 10000, 128), Budget(60, None, 128)),
-    "study": (Budget(2, 1000, 128), Budget(4, 5000, 128), Budget(20, None, 128)),
+    "data": (Budget(1, 2000, 128), Budget(1, None, 128), Budget(1, None, 128)),
+    "vae-mlp": (Budget(3, 2000, 128), Budget(12, 20000, 128), Budget(80, None, 128)),
+    "vae-conv": (Budget(2, 1000, 64), Budget(5, 10000, 128), Budget(60, None, 256)),
+    "vae-grey": (Budget(2, 2000, 128), Budget(5, 20000, 128), Budget(10, None, 128)),
+    "vae-prior": (Budget(2, 2000, 128), Budget(5, 10000, 128), Budget(60, None, 128)),
+    "study": (Budget(3, 1000, 50), Budget(6, 10000, 100), Budget(20, None, 128)),
+    # test pictures on which the expensive estimators are measured
+    "iwae": (Budget(1, 5, 128), Budget(1, 50, 128), Budget(1, 2000, 128)),
 }
 
 
@@ -71,7 +74,7 @@ def budget(run: str, name: str | None = None) -> Budget:
         Epochs, pictures and batch size.
 
     Raises:
-        CourseError: for a run that is not in the table.
+        CourseError: for a run that is not in the table, or an unknown profile.
 
     Example:
         >>> budget("vae-mlp", "full").epochs
@@ -79,4 +82,6 @@ def budget(run: str, name: str | None = None) -> Budget:
     """
     if run not in _TABLE:
         raise CourseError(f"There is no budget for {run!r}; the runs are {', '.join(_TABLE)}.")
+    if name is not None and name not in PROFILES:
+        raise CourseError(f"There is no profile {name!r}; the profiles are {', '.join(PROFILES)}.")
     return _TABLE[run][PROFILES.index(name or profile())]

@@ -94,7 +94,7 @@ def read(path: Path) -> Any:
     nbformat = need("nbformat")
     try:
         return nbformat.read(path, as_version=4)
-    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise CourseError(f"{path} is not a notebook that can be read: {error}") from error
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +72,14 @@ class Recipe:
     dataset: str = "mnist"
     seeds: int = 1
     note: str | None = None
-    limit: int | None = None
 
 
 NELBO = Figure("test_nelbo", "nelbo")
 IWAE = Figure("test_iwae5000", "iwae", samples=5000, limit=2000)
 
 _MLP: dict[str, Any] = {"latent_size": 20, "hidden": [512, 512]}
-_CONV: dict[str, Any] = {"latent_size": 16, "channels": [32, 64], "hidden": 256}
-_SMALL_CONV: dict[str, Any] = {"latent_size": 16, "channels": [16, 32], "hidden": 128}
+_CONV: dict[str, Any] = {"latent_size": 16, "channels": [32, 64], "hidden": [512, 512]}
+_SMALL_CONV: dict[str, Any] = {"latent_size": 16, "channels": [16, 32], "hidden": [256]}
 _COSINE: dict[str, Any] = {"batch_size": 128, "schedule": "cosine"}
 
 RECIPES: dict[str, Recipe] = {
@@ -96,10 +95,10 @@ RECIPES: dict[str, Recipe] = {
     "vae-mog-dynamic": Recipe(
         "mlp_vae",
         {"latent_size": 40, "hidden": [512, 512], "prior": "mixture", "components": 100},
-        "dynamic", _COSINE | {"epochs": 100, "lr": 1e-3}, (NELBO, IWAE),
+        "dynamic", _COSINE | {"epochs": 130, "lr": 1e-3}, (NELBO, IWAE),
     ),
     "vae-conv-dynamic": Recipe(
-        "conv_vae", _CONV, "dynamic", _COSINE | {"epochs": 60, "lr": 2e-3}, (NELBO, IWAE),
+        "conv_vae", _CONV, "dynamic", _COSINE | {"epochs": 50, "lr": 2e-3}, (NELBO, IWAE),
     ),
     "vae-mlp-plane": Recipe(
         "mlp_vae", {"latent_size": 2, "hidden": [256, 256]}, "dynamic",
@@ -131,10 +130,16 @@ RECIPES: dict[str, Recipe] = {
     ),
 }  # fmt: skip
 
-_ESTIMATORS = {
-    "train": "negative ELBO, 1 sample, mean over the epoch's batches while training",
-    "nelbo": "negative ELBO, 1 sample, all 10,000 test pictures",
-}
+
+def _estimator(figure: Figure, epochs: int) -> str:
+    """Say in the ledger's words how a figure was measured."""
+    if figure.kind == "train":
+        epoch = figure.epoch or epochs
+        return f"negative ELBO, 1 sample, mean over the batches of epoch {epoch} while training"
+    pictures = "whole test set" if figure.limit is None else f"first {figure.limit:,} test pictures"
+    if figure.kind == "iwae":
+        return f"IWAE-{figure.samples}, {pictures}"
+    return f"negative ELBO, 1 sample, {pictures}"
 
 
 def recipe(name: str) -> Recipe:
@@ -162,6 +167,7 @@ def build(plan: Recipe, data: DataSet, seed: int) -> VAE:
 class _Measured:
     """What one seed gave; kept in a file, so that a run that was cut off does not repeat it."""
 
+    recipe: str = ""
     values: dict[str, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
@@ -183,12 +189,22 @@ def _measure(
     return value, error
 
 
+def _settings(plan: Recipe) -> str:
+    """What a measured run depends on: all of its recipe but the note."""
+    return repr(replace(plan, note=None))
+
+
 def _run_seed(name: str, plan: Recipe, data: DataSet, seed: int, device: str) -> _Measured:
     folder = data_folder() / "runs"
     done = folder / f"{name}-{seed}.json"
     if done.is_file():
+        kept = _Measured(**json.loads(done.read_text("utf-8")))
+        if kept.recipe not in ("", _settings(plan)):
+            raise CourseError(
+                f"{done} was measured with another recipe {name}; delete {folder}/{name}-{seed}.*."
+            )
         print(f"{name}, seed {seed}: already measured ({done})")
-        return _Measured(**json.loads(done.read_text("utf-8")))
+        return kept
     model = build(plan, data, seed).to(device)
     print(f"{name}, seed {seed}: {count_parameters(model):,} parameters, {data.title}")
     history = fit(
@@ -198,13 +214,14 @@ def _run_seed(name: str, plan: Recipe, data: DataSet, seed: int, device: str) ->
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     measured = _Measured(
+        recipe=_settings(plan),
         history={
             "train_loss": [round(v, 4) for v in history.train_loss],
             "validation_loss": [round(v, 4) for v in history.validation_loss],
             "first_loss": round(history.first_loss, 3),
             "best_epoch": history.best_epoch,
             "seconds": round(sum(history.seconds), 1),
-        }
+        },
     )
     # what is measured is the file that is shipped: 16-bit weights, read back
     weights = folder / f"{name}-{seed}.safetensors"
@@ -221,6 +238,15 @@ def _run_seed(name: str, plan: Recipe, data: DataSet, seed: int, device: str) ->
     return measured
 
 
+def _device(name: str | None) -> str:
+    has_gpu = torch.cuda.is_available()
+    if name not in (None, "cpu", "cuda"):
+        raise CourseError(f"device is {name!r}; the choices are cpu and cuda.")
+    if name == "cuda" and not has_gpu:
+        raise CourseError("There is no CUDA device here; leave --device out, or give cpu.")
+    return name or ("cuda" if has_gpu else "cpu")
+
+
 def train(name: str, seeds: int | None = None, device: str | None = None) -> Path:
     """Follow a recipe from the first epoch to the ledger.
 
@@ -233,7 +259,7 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
         The checkpoint's file.
     """
     plan = recipe(name)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device(device)
     count = plan.seeds if seeds is None else seeds
     if count < 1:
         raise CourseError(f"seeds is {count}; at least one run is needed.")
@@ -252,12 +278,8 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
     for figure in plan.figures:
         values = [run.values[figure.name] for run in runs]
         errors = [run.errors[figure.name] for run in runs if figure.name in run.errors]
-        estimator = _ESTIMATORS.get(
-            figure.kind, f"IWAE-{figure.samples}, first {figure.limit:,} test pictures"
-        )
-        if figure.kind == "train":
-            estimator += f" (epoch {figure.epoch or len(runs[0].history['train_loss'])})"
-        elif errors:
+        estimator = _estimator(figure, plan.fit["epochs"])
+        if errors:
             estimator += f"; standard error over pictures {errors[0]:.2g} {figure.unit}"
         figures[f"{name}/{figure.name}"] = values[0]
         record({

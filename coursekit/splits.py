@@ -35,8 +35,9 @@ def fixed_shuffle(n: int) -> Tensor:
         >>> fixed_shuffle(5).tolist()
         [2, 0, 1, 3, 4]
     """
-    # NumPy has frozen the stream of RandomState for good; torch promises nothing of the kind.
-    return torch.from_numpy(np.random.RandomState(SHUFFLE_SEED).permutation(n).astype(np.int64))
+    # NumPy has frozen the stream of RandomState for good; the newer generators may change.
+    generator = np.random.RandomState(SHUFFLE_SEED)
+    return torch.from_numpy(generator.permutation(n).astype(np.int64))
 
 
 def check_count(n: object, what: str) -> None:
@@ -143,7 +144,9 @@ class DataSet:
     @property
     def title(self) -> str:
         """The name as it is written in a sentence: "MNIST", "synthetic digits"."""
-        return TITLES.get(self.name) or f"pictures of {Path(self.name.partition(':')[2]).name}"
+        if self.name.startswith("folder:"):
+            return f"pictures of {Path(self.name.partition(':')[2]).resolve().name}"
+        return TITLES.get(self.name, self.name)
 
     def _map(self, train: Callable[[Split], Split], rest: Callable[[Split], Split]) -> DataSet:
         return replace(

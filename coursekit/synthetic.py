@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from coursekit.synthetic_digits import digits
-from coursekit.synthetic_scenes import scenes
+from coursekit.synthetic_scenes import SHAPES, scenes
 
 __all__ = ["CLASS_NAMES", "VERSION", "digits", "scenes"]
 
 # Raised whenever a drawing changes, so that an older cache is drawn anew.
 VERSION = 1
-CLASS_NAMES = {"digits": tuple("0123456789"), "scenes": ("circle", "square", "triangle")}
+CLASS_NAMES = {"digits": tuple("0123456789"), "scenes": SHAPES}

@@ -19,7 +19,7 @@ from torch import Tensor
 from coursekit.digit_skeletons import SKELETONS, Path, Run
 from coursekit.errors import CourseError
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # float32 throughout
 Factors = dict[str, NDArray[Any]]
 SIDE = 28
 CHUNK = 1000  # pictures that share a seed: the first n are the same whatever n is
@@ -167,20 +167,20 @@ def _draw_chunk(n: int, seed: int, chunk: int) -> tuple[NDArray[np.uint8], Facto
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, chunk, 10])))
 
     def normal(*shape: int) -> Array:
-        # Cut at 2.2: a digit nobody could read teaches nothing.
-        return rng.standard_normal((CHUNK, *shape), dtype=np.float32).clip(-2.2, 2.2)
+        # Cut at 1.9: a digit nobody could read teaches nothing.
+        return rng.standard_normal((CHUNK, *shape), dtype=np.float32).clip(-1.9, 1.9)
 
     label = rng.integers(0, 10, CHUNK)
     variant = (rng.random(CHUNK)[:, None] > odds[label].cumsum(1)).sum(1)
     factors: Factors = {
-        "slant": 0.17 + 0.25 * normal(),
+        "slant": 0.15 + 0.27 * normal(),
         "rotation": 0.1 * normal(),
-        "thickness": 2.65 * np.exp(0.21 * normal()),
+        "thickness": 2.75 * np.exp(0.21 * normal()),
         "size": 19.0 + 0.9 * normal(),
         "aspect": np.exp(0.14 * normal()),
         "wobble": np.exp(0.25 * normal()),
-        "x": 0.7 * normal(),
-        "y": 0.7 * normal(),
+        "x": 0.65 * normal(),
+        "y": 0.65 * normal(),
     }
     jitter, bend, pressure = normal(control.shape[1], 2), normal(6), normal(3)
     jitter[:, 1:] += 0.6 * jitter[:, :-1]  # neighbours move together
@@ -198,7 +198,11 @@ def _draw_chunk(n: int, seed: int, chunk: int) -> tuple[NDArray[np.uint8], Facto
 
 def _write(control: Array, weights: Array, jitter: Array, bend: Array, f: Factors) -> Array:
     """Return the pen's path (B, STEPS, 2), about 1 high, around the origin."""
-    points = control / 100 - np.float32((0.32, 0.5)) + 0.031 * f["wobble"][:, None, None] * jitter
+    points = (
+        control / 100
+        - np.array((0.32, 0.5), dtype=np.float32)
+        + 0.031 * f["wobble"][:, None, None] * jitter
+    )
     path = weights @ points
     # A slow bend of the whole sheet, so that strokes near each other move together. It has no
     # part that would slant, turn or stretch the digit: those are factors of their own.
@@ -225,8 +229,13 @@ def _place(path: Array, pen: Array, f: Factors) -> Array:
     path = path * ((f["size"] - f["thickness"]) / extent)[:, None, None]
     middle, length = _segments(path, pen)
     mass = (middle * length[..., None]).sum(1) / length.sum(1)[:, None]
-    target = np.stack([f["x"], f["y"]], axis=1) + SIDE / 2
-    return path + (target - mass)[:, None]
+    offset = np.stack([f["x"], f["y"]], axis=1)
+    move = offset + SIDE / 2 - mass
+    # A stroke with a long tail moves back until all of it is in the picture.
+    edge = f["thickness"][:, None] / 2 + 1
+    move = np.minimum(np.maximum(move, edge - path.min(1)), SIDE - 1 - edge - path.max(1))
+    f["x"][:], f["y"][:] = (move + mass - SIDE / 2).T  # the factors say where it really is
+    return path + move[:, None]
 
 
 def _ink(path: Array, pen: Array, pressure: Array, thickness: Array) -> NDArray[np.uint8]:

@@ -62,12 +62,17 @@ def mean_loss(model: Model, split: Split, prepare: str, seed: int = 0, chunk: in
 class _Settings:
     """What must be the same when a run is gone on with."""
 
+    data: str
+    pictures: int
     epochs: int
     batch_size: int
     prepare: str
+    optimiser: str
     lr: float
+    schedule: str
+    clip: float | None
     seed: int
-    pictures: int
+    device: str
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in asdict(self).items())
@@ -77,18 +82,18 @@ class _Run:
     """A training run: all its state, one epoch at a time, and the file to resume it from."""
 
     def __init__(
-        self, model: Model, data: DataSet, settings: _Settings, optimiser: Optimiser,
-        schedule: Schedule, clip: float | None,
+        self, model: Model, data: DataSet, settings: _Settings,
+        optimiser: torch.optim.Optimizer, schedule: Callable[[float], float],
     ) -> None:  # fmt: skip
         self.model = model
         self.settings = settings
-        self.optimiser = make_optimiser(optimiser, model, settings.lr)
-        self.schedule = make_schedule(schedule)
-        self.clip = clip
+        self.optimiser = optimiser
+        self.schedule = schedule
         self.device = next(model.parameters()).device
         self.data = data.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.history = History()
+        self.start = copy.deepcopy(model.state_dict())
         self.best: dict[str, Tensor] | None = None
         self.steps = len(data.train) // settings.batch_size
 
@@ -120,46 +125,45 @@ class _Run:
             loss = self.model.loss(x, train.labels[index], generator=generator).mean()
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            if self.clip is not None:
-                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+            if self.settings.clip is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
             self.optimiser.step()
             total += loss.detach()
             if self.epoch == 0 and step == 0:
                 self.history.first_loss = loss.item()
             # one look in fifty steps: each look makes a GPU wait
             if (step % 50 == 49 or step == self.steps - 1) and not math.isfinite(total.item()):
-                raise TrainingDiverged(self._diagnosis(rate), self.history)
+                raise self._diverged(rate)
             bar.update()
-        self.history.train_loss.append(total.item() / self.steps)
-        self.history.lr.append(rate)
-        self._validate()
-        self.history.seconds.append(time.perf_counter() - began)
-
-    def _validate(self) -> None:
-        history = self.history
-        if len(self.data.validation) == 0:
-            better = True
-        else:
-            loss = mean_loss(self.model, self.data.validation, self.settings.prepare)
-            history.validation_loss.append(loss)
-            earlier = history.validation_loss[:-1]
-            better = math.isfinite(loss) and all(loss < other for other in earlier)
+        if self._not_finite():  # the last step may have ruined what the loss has not seen
+            raise self._diverged(rate)
+        history, better = self.history, True
+        if len(self.data.validation):
+            value = mean_loss(self.model, self.data.validation, self.settings.prepare)
+            better = value < min(filter(math.isfinite, history.validation_loss), default=math.inf)
+            history.validation_loss.append(value)
+        # all of an epoch is noted at once, so that Ctrl-C cannot leave half of it
+        history.train_loss.append(total.item() / self.steps)
+        history.lr.append(rate)
+        history.seconds.append(time.perf_counter() - began)
         if better:
             self.best = copy.deepcopy(self.model.state_dict())
             history.best_epoch = self.epoch
 
-    def _diagnosis(self, rate: float) -> str:
-        bad = [n for n, p in self.model.named_parameters() if not torch.isfinite(p).all()]
-        where = f"the weights {bad[0]!r} are not finite either" if bad else "all weights are finite"
-        kept = (
-            f"the weights of epoch {self.history.best_epoch} are restored"
-            if self.best is not None
-            else "there are no earlier weights to restore"
-        )
-        return (
-            f"Training diverged in epoch {self.epoch + 1}: the loss is not a finite number "
-            f"({where}; learning rate {rate:g}); {kept}; lower the learning rate or clip the "
-            "gradients (clip=1.0), and look for log(0) or a division by 0 in the loss."
+    def _not_finite(self) -> list[str]:
+        return [n for n, p in self.model.named_parameters() if not torch.isfinite(p).all()]
+
+    def _diverged(self, rate: float) -> TrainingDiverged:
+        bad = self._not_finite()
+        where = f"the weights {bad[0]!r} are not finite" if bad else "all weights are finite"
+        kept = f"those of epoch {self.history.best_epoch}" if self.best else "those it began with"
+        self.best, self.history.stopped = self.best or self.start, "diverged"
+        return TrainingDiverged(
+            f"Training diverged in epoch {self.epoch + 1}: the loss is no longer a finite number "
+            f"({where}; learning rate {rate:g}); the model has the weights of before again, "
+            f"{kept}; lower the learning rate or clip the gradients (clip=1.0), and look for "
+            "log(0) or a division by 0 in the loss.",
+            self.history,
         )
 
     def restore_best(self) -> None:
@@ -167,19 +171,23 @@ class _Run:
         if self.best is not None:
             self.model.load_state_dict(self.best)
 
-    def save(self, path: Path) -> None:
-        """Write all state, whole or not at all."""
-        state = {
+    def _state(self) -> dict[str, Any]:
+        gpu = self.device.type == "cuda"
+        return {
             "settings": str(self.settings),
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
             "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if gpu else None,
             "history": json.dumps(asdict(self.history)),
             "best": self.best,
         }
+
+    def save(self, path: Path) -> None:
+        """Write all state, whole or not at all."""
         with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+            torch.save(self._state(), temporary)
 
     def load(self, path: Path) -> None:
         """Read all state; nothing is changed if the file does not fit."""
@@ -187,6 +195,9 @@ class _Run:
             # weights_only: nothing in the file is run, whoever made it
             state = torch.load(path, weights_only=True, map_location="cpu")
             history = History(**json.loads(state["history"]))
+            shapes = {name: value.shape for name, value in state["model"].items()}
+            if state.keys() != self._state().keys():
+                raise KeyError("a part is missing")
         except Exception as error:
             raise CourseError(
                 f"{path} is cut short or is no training run of this course; delete it to start "
@@ -198,27 +209,35 @@ class _Run:
                 "delete it, or give another path."
             )
         try:
-            self.model.load_state_dict(state["model"])
+            if shapes != {name: value.shape for name, value in self.start.items()}:
+                raise ValueError("other weights")
             self.optimiser.load_state_dict(state["optimiser"])
-        except (RuntimeError, ValueError) as error:
+        except ValueError as error:
             raise CourseError(
-                f"{path} belongs to a model of another architecture or another optimiser; delete "
-                "it, or give another path."
+                f"{path} belongs to a model of another architecture, or with other weights "
+                "frozen; delete it, or give another path."
             ) from error
+        self.model.load_state_dict(state["model"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["torch_rng"])
+        if state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         best = state["best"]
         self.best = None if best is None else {k: v.to(self.device) for k, v in best.items()}
         self.history = history
 
 
-def _check(data: DataSet, epochs: int, batch_size: int, patience: int | None) -> None:
+def _check(
+    data: DataSet, epochs: int, batch_size: int, patience: int | None, clip: float | None
+) -> None:
     if epochs < 1:
         raise CourseError(f"fit: epochs is {epochs}; it must be at least 1.")
     if batch_size < 1:
         raise CourseError(f"fit: batch_size is {batch_size}; it must be at least 1.")
     if patience is not None and patience < 1:
         raise CourseError(f"fit: patience is {patience}; it must be at least 1, or None.")
+    if clip is not None and not clip > 0:
+        raise CourseError(f"fit: clip is {clip}; it must be above 0, or None.")
     if len(data.train) < batch_size:
         raise CourseError(
             f"fit: {len(data.train)} training pictures do not fill one batch of {batch_size}; "
@@ -246,7 +265,7 @@ def fit(
     plot: bool = False,
     on_epoch: Callable[[int, nn.Module], Any] | None = None,
 ) -> History:
-    """Train a model; at the end it holds the weights of its best validation epoch.
+    """Train a model; it ends with the weights of its best validation epoch, in evaluation mode.
 
     The pictures stay on the model's device as uint8; each batch is prepared afresh (binarised,
     dequantised) with draws from a generator that `seed` fixes. An epoch is a fresh shuffle cut
@@ -267,23 +286,31 @@ def fit(
         resume: file that holds the run after each epoch; where it exists the run goes on from it.
         progress: show a progress bar, and one line at the end.
         plot: draw the curves while training.
-        on_epoch: called with the epoch (from 1) and the model after each epoch.
+        on_epoch: called with the epoch (from 1) and the model, in evaluation mode, after each
+            epoch; what it draws has no effect on the training.
 
     Returns:
         The history. Ctrl-C ends the run early and keeps the best weights so far.
 
     Raises:
-        TrainingDiverged: if the loss is no longer finite; the best weights are restored first.
+        TrainingDiverged: if the loss is no longer finite; the best weights so far are restored
+            first, or those it began with.
         CourseError: for settings that make no sense, or a `resume` file of another run.
     """
     from coursekit.plots import LiveCurves
 
-    _check(data, epochs, batch_size, patience)
-    settings = _Settings(epochs, batch_size, prepare, lr, seed, len(data.train))
-    run = _Run(model, data, settings, optimiser, schedule, clip)
+    _check(data, epochs, batch_size, patience, clip)
+    made = make_optimiser(optimiser, model, lr)
+    device = next(model.parameters()).device
+    settings = _Settings(
+        data.name, len(data.train), epochs, batch_size, prepare, type(made).__name__, lr,
+        getattr(schedule, "__name__", str(schedule)), clip, seed, device.type,
+    )  # fmt: skip
+    run = _Run(model, data, settings, made, make_schedule(schedule))
     path = Path(resume) if resume is not None else None
     live = LiveCurves("loss (nats per picture)", plot)
-    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)  # for dropout, which takes no generator
         if path is not None and path.exists():
             run.load(path)
@@ -299,12 +326,15 @@ def fit(
                 live.update(run.history.train_loss, run.history.validation_loss)
                 bar.set_description(_state(run.history, epochs), refresh=False)
                 if on_epoch is not None:
-                    on_epoch(run.epoch, model)
+                    model.eval()
+                    with torch.random.fork_rng(devices=gpus):
+                        on_epoch(run.epoch, model)
             run.history.stopped = "finished" if run.epoch == epochs else "patience"
         except KeyboardInterrupt:
             run.history.stopped = "interrupted"
         finally:
             run.restore_best()
+            model.eval()
             bar.close()
             live.close()
     if progress:

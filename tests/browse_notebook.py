@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -105,7 +106,7 @@ def _wait_until_up(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None
     address = f"http://127.0.0.1:{lab.port}/api/status?token={lab.token}"
     # The server is local: no proxy of the environment may come between.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(300):
+    for _ in range(900):
         if server.poll() is not None:
             break
         try:
@@ -147,7 +148,7 @@ def browser_page(width: int = 1280, height: int = 900) -> Iterator[Any]:
             browser.close()
 
 
-def open_notebook(page: Any, lab: Lab, name: str, seconds: float = 40) -> None:
+def open_notebook(page: Any, lab: Lab, name: str, seconds: float = 90) -> None:
     """Load a notebook and wait until its cells are drawn and the kernel is ready."""
     page.goto(lab.url(name), wait_until="domcontentloaded")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=1000 * seconds)
@@ -158,7 +159,7 @@ def open_notebook(page: Any, lab: Lab, name: str, seconds: float = 40) -> None:
     )
 
 
-def run_all(page: Any, seconds: float = 40) -> None:
+def run_all(page: Any, seconds: float = 90) -> None:
     """Run all cells and wait until the last one is done."""
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -176,12 +177,17 @@ def run_all(page: Any, seconds: float = 40) -> None:
     )
 
 
-def screenshots(page: Any, folder: Path, stem: str) -> list[Path]:
-    """Scroll through the notebook and save each screen."""
+def screenshots(page: Any, folder: Path, stem: str, cells: int) -> list[Path]:
+    """Scroll through a notebook of so many cells and save each screen."""
     folder.mkdir(parents=True, exist_ok=True)
     scroller = (
         "[...document.querySelectorAll('.jp-WindowedPanel-outer, .jp-Notebook')]"
         ".find(e => e.scrollHeight > e.clientHeight + 5) ?? document.querySelector('.jp-Notebook')"
+    )
+    last_cell = f'.jp-Notebook .jp-Cell[data-windowed-list-index="{cells - 1}"]'
+    at_end = (
+        "e => { const last = document.querySelector('" + last_cell + "'); return last !== null"
+        " && last.getBoundingClientRect().bottom <= e.getBoundingClientRect().bottom; }"
     )
     saved: list[Path] = []
     last = -1.0
@@ -190,14 +196,15 @@ def screenshots(page: Any, folder: Path, stem: str) -> list[Path]:
         page.wait_for_timeout(400)
         at = page.evaluate(f"({scroller}).scrollTop")
         if at <= last and saved:
-            return saved
+            return saved  # as far down as it goes
         last = at
         path = folder / f"{stem}-{len(saved):02d}.png"
         page.screenshot(path=str(path))
         saved.append(path)
-        page.evaluate(
-            f"(() => {{ const e = {scroller}; e.scrollTop = e.scrollTop + 0.9 * e.clientHeight; }})()"
-        )
+        # Below the last cell JupyterLab leaves an empty screen.
+        if page.evaluate(f"({at_end})({scroller})"):
+            return saved
+        page.evaluate(f"(e => {{ e.scrollTop += 0.9 * e.clientHeight; }})({scroller})")
 
 
 def main() -> None:
@@ -220,7 +227,8 @@ def main() -> None:
             open_notebook(page, lab, copy.name)
             if options.run:
                 run_all(page, options.seconds)
-            for path in screenshots(page, options.outdir, options.notebook.stem):
+            cells = len(json.loads(copy.read_text(encoding="utf-8"))["cells"])
+            for path in screenshots(page, options.outdir, options.notebook.stem, cells):
                 print(path)
 
 

@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from browse_notebook import browser_page, chromium, open_notebook, run_all, running_lab
 
+from coursekit.plots import Picture, figure_png, gaussian_kl_picture
+
 pytestmark = pytest.mark.browser
 
 TOY = """\
@@ -31,6 +33,11 @@ def decode(z):
 
 def encode(x):
     return (x.flatten(1) - 0.3) @ weight.T / 60, torch.full((len(x), 8), -3.0)
+
+def fragile(z):
+    if z[0, 0] > 0:
+        raise RuntimeError("this decoder breaks on the right")
+    return decode(z)
 
 generator = torch.Generator().manual_seed(0)
 latents = torch.randn(200, 8, generator=generator)
@@ -52,6 +59,16 @@ def needed_or_skip(missing: str) -> None:
     pytest.skip(f"{missing}; COURSEKIT_REQUIRE_BROWSER=1 makes this a failure.")
 
 
+def stored_picture() -> nbformat.NotebookNode:
+    """A notebook whose only cell was run elsewhere, so that JupyterLab does not trust it."""
+    picture = Picture(figure_png(gaussian_kl_picture()), "A bowl with its <lowest> point.", 826)
+    output = nbformat.v4.new_output("display_data", data=picture._repr_mimebundle_())
+    cell = nbformat.v4.new_code_cell("show(...)", outputs=[output], execution_count=1)
+    book = nbformat.v4.new_notebook(cells=[cell])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    return book
+
+
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory):
     """A page with the small notebook open and run, and the folder for screenshots."""
@@ -60,9 +77,12 @@ def notebook(tmp_path_factory):
             needed_or_skip(f"the Python package {module} is not installed")
     folder = tmp_path_factory.mktemp("browser")
     book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     book.cells = [nbformat.v4.new_code_cell(TOY)]
     book.cells += [nbformat.v4.new_code_cell(source) for source in CELLS.values()]
+    book.cells += [nbformat.v4.new_code_cell("explorers.latent_plane(fragile)")]
     nbformat.write(book, folder / "explorers.ipynb")
+    nbformat.write(stored_picture(), folder / "stored.ipynb")
     package = Path(__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     with running_lab(folder, PYTHONPATH=path, OMP_NUM_THREADS="1") as lab:
@@ -76,16 +96,17 @@ def notebook(tmp_path_factory):
             open_notebook(page, lab, "explorers.ipynb")
             run_all(page)
             page.wait_for_function(
-                f"document.querySelectorAll('{PICTURE}').length === {len(CELLS)}", timeout=20000
+                f"document.querySelectorAll('{PICTURE}').length === {len(CELLS) + 1}", timeout=20000
             )
-            yield page, folder
+            yield page, folder, lab
         finally:
             opened.__exit__(None, None, None)
 
 
 def explorer(page, name):
     """The output of the cell that shows one explorer."""
-    cell = page.locator(".jp-CodeCell").nth(1 + list(CELLS).index(name))
+    place = list(CELLS).index(name) if name in CELLS else len(CELLS)
+    cell = page.locator(".jp-CodeCell").nth(1 + place)
     cell.scroll_into_view_if_needed()
     return cell.locator(".jp-OutputArea")
 
@@ -107,7 +128,7 @@ def press(page, output, key: str, limit: float = 5.0) -> float:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_slider_follows_the_arrow_keys(notebook, name):
-    page, folder = notebook
+    page, folder, _ = notebook
     output = explorer(page, name)
     handles = output.locator(".noUi-handle")
     assert handles.count() == SLIDERS[name]
@@ -123,7 +144,7 @@ def test_every_slider_follows_the_arrow_keys(notebook, name):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_nothing_scrolls_and_sliders_stand_in_line(notebook, name):
-    page, _ = notebook
+    page, *_ = notebook
     output = explorer(page, name)
     scrolling = output.evaluate(
         """area => [...area.querySelectorAll('*')].filter(e => {
@@ -146,7 +167,7 @@ def test_nothing_scrolls_and_sliders_stand_in_line(notebook, name):
 
 
 def test_buttons_change_the_picture(notebook):
-    page, _ = notebook
+    page, *_ = notebook
     output = explorer(page, "posterior")
     for label in ("new noise", "reset"):
         button = output.get_by_role("button", name=label)
@@ -154,9 +175,20 @@ def test_buttons_change_the_picture(notebook):
         press(page, output, "Enter")
 
 
+def test_an_error_is_said_in_the_explorer(notebook):
+    page, folder, _ = notebook
+    output = explorer(page, "fragile")
+    output.locator(".noUi-handle").first.focus()
+    page.keyboard.press("ArrowRight")
+    alert = output.locator("[role=alert]")
+    alert.wait_for(timeout=10000)
+    assert alert.inner_text() == "RuntimeError: this decoder breaks on the right"
+    output.screenshot(path=str(folder / "fragile.png"))
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_a_key_press_changes_the_picture_soon(notebook, name):
-    page, _ = notebook
+    page, *_ = notebook
     output = explorer(page, name)
     output.locator(".noUi-handle").last.focus()
     keys = ["ArrowLeft", "ArrowRight"] * 10
@@ -164,3 +196,13 @@ def test_a_key_press_changes_the_picture_soon(notebook, name):
     median = 1000 * statistics.median(seconds)
     print(f"{name}: key press to new picture, median of {len(keys)}: {median:.0f} ms")
     assert median < 1000
+
+
+def test_a_stored_picture_keeps_its_alt_text(notebook):
+    page, _, lab = notebook  # leaves the explorers' page, so this test comes last
+    page.goto(lab.url("stored.ipynb"), wait_until="domcontentloaded")
+    picture = page.locator(".jp-OutputArea img")
+    picture.wait_for(timeout=30000)
+    assert picture.get_attribute("alt") == "A bowl with its <lowest> point."
+    assert picture.evaluate("img => img.complete && img.naturalWidth") > 1000
+    assert page.get_by_role("img", name="A bowl with its <lowest> point.").count() == 1

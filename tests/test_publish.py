@@ -126,7 +126,9 @@ def test_refresh_leaves_a_failing_notebook_as_it_was_and_goes_on(course, with_mn
 
 
 def test_refresh_refuses_a_file_that_would_be_too_large(course, with_mnist, capsys):
-    path = save(course / "notebooks" / "01.ipynb", "print('x' * 1_500_000)")
+    path = save(
+        course / "notebooks" / "01.ipynb", "from IPython.display import HTML\nHTML('x' * 1_500_000)"
+    )
     before = path.read_bytes()
     assert command("refresh") == 1
     assert "01.ipynb would have 1.5 MB" in capsys.readouterr().out

@@ -146,7 +146,8 @@ def run(exercise: str, *parts: tuple[Check, Function]) -> None:
     message = ""
     for check, function in parts:
         try:
-            cases += _examine(check, function)
+            with torch.enable_grad():
+                cases += _examine(check, function)
         except Finding as finding:
             _failures[exercise] += 1
             message = f"{exercise}: {finding.what}"
@@ -179,12 +180,8 @@ def _examine(check: Check, function: Function) -> int:
     for trial in trials:
         if trial.finding is not None:
             raise trial.finding
-        problem = wording.shape_problem(trial.value, trial.right, trial.case.inputs, check.shape)
-        if problem is not None:
-            raise Finding(
-                f"for {trial.case.name()} {check.subject} {problem}",
-                "Print the shape after each operation, and compare it with the docstring.",
-            )
+        if not trial.comparable:
+            _explain_shape(check, trials)
         if not trial.agrees:
             _explain(check, function, trials, trial)
     for trial in trials:
@@ -200,8 +197,8 @@ def _try(check: Check, case: Case, function: Function) -> Trial:
     leaves, copies = _copies(check, case.inputs)
     place = f"for {case.name()} "
     try:
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(1)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(1)
             trial.value = function(*check.arguments(copies))
             again = function(*check.arguments(_copies(check, case.inputs)[1]))
         changed = [name for name in leaves if not torch.equal(copies[name], leaves[name])]
@@ -253,27 +250,41 @@ def _slopes(check: Check, value: Tensor, leaves: Mapping[str, Tensor]) -> dict[s
 def _reference(check: Check, case: Case) -> tuple[Tensor, dict[str, Tensor]]:
     """Right values and slopes, computed in float64."""
     leaves, copies = _copies(check, case.inputs, double=True)
-    with torch.enable_grad():
-        value = check.reference(*check.arguments(copies))
-        found = _slopes(check, value, leaves) if check.slopes else {}
+    value = check.reference(*check.arguments(copies))
+    found = _slopes(check, value, leaves) if check.slopes else {}
     return value.detach(), {name: slope for name, slope in found.items() if slope is not None}
+
+
+def _explain_shape(check: Check, trials: list[Trial]) -> None:
+    """Raise the `Finding` about a result's type or shape, from several pictures if possible."""
+    wrong = [trial for trial in trials if trial.finding is None and not trial.comparable]
+    trial = next((trial for trial in wrong if len(trial.right) > 1), wrong[0])
+    problem = wording.shape_problem(trial.value, trial.right, trial.case.inputs, check.shape)
+    raise Finding(
+        f"for {trial.case.name()} {check.subject} {problem}",
+        "Print the shape after each operation, and compare it with the docstring.",
+    )
 
 
 def _explain(check: Check, function: Function, trials: list[Trial], failed: Trial) -> None:
     """Raise the `Finding` that explains best why `failed` has a wrong value."""
     index = wording.first_wrong_row(failed.value, failed.right)
-    start = f"for {failed.case.name()} {check.subject} {wording.row(failed.value, index)}."
+    start = f"for {failed.case.name()} {check.subject} {wording.row(failed.value, index)}"
     comparable = [trial for trial in trials if trial.finding is None and trial.comparable]
-    for slip in check.slips:
-        if all(_agrees_with(slip, check, trial) for trial in comparable):
-            raise Finding(f"{start} {slip.what}", slip.look)
-    unused = _unused(check, function, failed)
+    if any(trial.value.isfinite().any() for trial in comparable):
+        for slip in check.slips:
+            if all(_agrees_with(slip, check, trial) for trial in comparable):
+                raise Finding(f"{start}. {slip.what}", slip.look)
     pairs = [(trial.value.detach().double().cpu(), trial.right) for trial in comparable]
-    reason = (
-        wording.pattern(pairs)
-        or (wording.UNUSED.format(unused) if unused else "")
-        or wording.clue(failed.value.detach(), wording.row(failed.right, index), failed.case.clue)
-    )
+    reason = wording.pattern(pairs)
+    if not reason and failed.value.isfinite().all():
+        unused = _unused(check, function, failed)
+        reason = wording.UNUSED.format(unused) if unused else ""
+    if reason:
+        start += "."
+    else:
+        start += f"; the right value is {wording.entry(failed.right, index)}."
+        reason = wording.clue(failed.value.detach(), failed.case.clue)
     good = sum(trial.agrees for trial in trials)
     score = f" It is right on {good} of {len(trials)} cases." if good else ""
     raise Finding(f"{start} {reason}{score}")
@@ -300,7 +311,7 @@ def _unused(check: Check, function: Function, trial: Trial) -> str:
         moved = {**trial.case.inputs, name: tensor + shift}
         try:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(1)
+                torch.default_generator.manual_seed(1)
                 value = function(*check.arguments(_copies(check, moved)[1]))
         except Exception:
             continue

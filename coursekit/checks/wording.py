@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import math
+import textwrap
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,8 +44,12 @@ _ERRORS = {
     "only one element tensors": "Functions of math take single numbers: "
     "use torch's own for tensors.",
     "only integer tensors": "Functions of math take single numbers: use torch's own for tensors.",
-    "must be tensor, not float": "A function of torch was given a plain number: "
+    "must be Tensor, not float": "A function of torch was given a plain number: "
     "math has functions for those.",
+    "Expected parameter scale": "A standard deviation must be positive: what is yours made from?",
+    "Dimension out of range": "There are fewer axes here than you name: their number may vary.",
+    "invalid for input of size": "A size stands there as a number: take it from the inputs.",
+    "same dtype": "A tensor that you make has another precision than the inputs: give it theirs.",
     "positional argument": "The arguments must be those of the exercise, in that order.",
 }
 _FACTORS = {
@@ -95,49 +100,54 @@ def first_wrong_row(value: Tensor, right: Tensor) -> int:
     return int(wrong.view(len(right), -1).any(dim=1).int().argmax())
 
 
+def entry(value: Tensor, index: int) -> str:
+    """Print one row of a result: "4.0", or "[1., 2.]" where it has several numbers."""
+    one = value.detach()[index]
+    return number(one.item()) if one.dim() == 0 else numbers(one)
+
+
 def row(value: Tensor, index: int) -> str:
-    """Print one row of a result: "4.0", or "[1., 2.] in row 3" where there are several."""
-    entry = value.detach()[index]
-    text = number(entry.item()) if entry.dim() == 0 else numbers(entry)
-    return text if len(value) == 1 else f"{text} in row {index}"
+    """Print one row and say which one it is: "4.0", or "4.0 in row 3" where there are several."""
+    return entry(value, index) + (f" in row {index}" if len(value) > 1 else "")
 
 
 def shape_problem(value: Any, right: Tensor, inputs: Mapping[str, Any], shape: str) -> str | None:
     """Say what is wrong with the type or the shape of a result; None where nothing is."""
-    wanted = f"a tensor of shape {shape}, here {tuple(right.shape)}, was asked"
+    wanted = f"shape {shape}, here {tuple(right.shape)}, was asked"
     if value is None:
         return "nothing (None): is the line with `return` missing?"
     if type(value) is not Tensor:
         kind = "a Python number" if isinstance(value, (int, float)) else _kind(value)
-        return f"{kind}; {wanted}."
+        return f"{kind}; a tensor of {wanted}."
     if not value.is_floating_point():
         return f"a tensor of {value.dtype}; floating-point numbers were asked."
     if value.shape == right.shape:
         return None
-    return f"the shape {tuple(value.shape)}; {wanted}. {_shape_reason(value, right, inputs)}"
+    reason = _shape_reason(value, right, inputs)
+    return f"a tensor of shape {tuple(value.shape)}; {wanted}. {reason}"
 
 
 def _kind(value: Any) -> str:
     name = type(value).__name__
     if type(value).__module__ == "numpy":
         return f"a numpy {name}"
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} object of type {name}"
+    return f"an object of type {name}"
 
 
 def _shape_reason(value: Tensor, right: Tensor, inputs: Mapping[str, Any]) -> str:
     given = [tuple(t.shape) for t in inputs.values() if isinstance(t, Tensor)]
-    batch = tuple(right.shape)
+    mine, batch = tuple(value.shape), tuple(right.shape)
+    if mine in ((*batch, 1), (1, *batch)):
+        return "An axis of length 1 is left over: drop it."
     if value.numel() == 1:
         return "You reduced over the batch too: each picture keeps a number of its own."
-    if tuple(value.shape) == (*batch, 1):
-        return "An axis of length 1 is left over: drop it."
-    if tuple(value.shape) in given:
-        return "Nothing was summed: the dimensions are still apart."
-    if any(tuple(value.shape) == shape[1:] or tuple(value.shape) == shape[:1] for shape in given):
-        return "You reduced over the wrong axis: the pictures' own axis has gone."
+    if value.dim() < right.dim():
+        return "An axis is missing: was something summed, or a single row picked?"
     if value.dim() > right.dim():
+        if mine in given:
+            return "Nothing was summed: the dimensions are still apart."
         return "Something is still to be summed, or shapes were broadcast against each other."
-    return "Which axis is the pictures' own?"
+    return "You reduced over the wrong axis: the pictures' own axis has gone."
 
 
 def pattern(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
@@ -160,9 +170,13 @@ def pattern(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
     if torch.allclose(value.abs(), right.abs(), rtol=1e-4, atol=1e-4):
         return "It has the right size, but sometimes the wrong sign: does an abs() hide there?"
     apart = [mine - true for mine, true in pairs]
-    if all(bool(torch.isclose(d, d.flatten()[:1], rtol=1e-3, atol=1e-3).all()) for d in apart):
+    tolerance = [1e-3 + 1e-6 * true.abs() for _, true in pairs]  # what rounding may bring
+    if all(
+        bool(((d - d.flatten()[0]).abs() <= t + t.flatten()[0]).all())
+        for d, t in zip(apart, tolerance, strict=True)
+    ):
         first = apart[0].flatten()[0].item()
-        if all(math.isclose(d.flatten()[0].item(), first, abs_tol=1e-3) for d in apart):
+        if all(bool(((d - first).abs() <= t).all()) for d, t in zip(apart, tolerance, strict=True)):
             return (
                 f"It is too {'large' if first > 0 else 'small'} by {number(abs(first))} in every "
                 "case: is a constant missing, or counted twice?"
@@ -177,25 +191,24 @@ def pattern(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
     return ""
 
 
-def clue(value: Tensor, right: str, text: str) -> str:
+def clue(value: Tensor, text: str) -> str:
     """Say the little that is known where no pattern was found."""
     if value.isnan().any():
         return (
-            f"{right} is right. Something on the way is not a number: 0 times infinity, or the "
-            f"logarithm of a negative number. {text}"
+            "Something on the way is not a number: 0 times infinity, or the logarithm of a "
+            f"negative number. {text}"
         ).strip()
     if value.isinf().any():
-        return (
-            f"{right} is right. Something on the way overflows, or is the logarithm of zero. {text}"
-        ).strip()
-    return f"{right} is right. {text or 'Redo this case with pencil and paper.'}"
+        return f"Something on the way overflows, or is the logarithm of zero. {text}".strip()
+    return text or "Redo this case with pencil and paper."
 
 
 def stopped(error: Exception) -> str:
     """Say where in the student's code an error arose, and what it usually means."""
     text = str(error).strip().splitlines()
-    first = text[0][:160] if text else ""
-    sentence = f"your code stops with {type(error).__name__}: {first}".rstrip(".: ") + "."
+    first = textwrap.shorten(text[0], 120, placeholder=" ...") if text else ""
+    sentence = f"your code stops with {type(error).__name__}: {first}".rstrip(": ")
+    sentence += "" if sentence.endswith(".") else "."
     torch_folder, own = Path(torch.__file__).parent, Path(__file__).parent
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)

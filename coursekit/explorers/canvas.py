@@ -71,9 +71,18 @@ class Canvas:
         colour: str = INK,
         anchor: str = "lm",
         bold: bool = False,
+        halo: float = 0,
     ) -> None:
-        """Write at (x, y); `anchor` is Pillow's, such as "lm" for left and middle."""
-        self._draw.text((x * DOTS, y * DOTS), text, colour, font(size, bold), anchor=anchor)
+        """Write at (x, y); `anchor` is Pillow's, such as "lm"; `halo` a white edge so wide."""
+        self._draw.text(
+            (x * DOTS, y * DOTS),
+            text,
+            colour,
+            font(size, bold),
+            anchor=anchor,
+            stroke_width=round(halo * DOTS),
+            stroke_fill=GROUND,
+        )
 
     def line(
         self,
@@ -117,7 +126,9 @@ class Canvas:
             width=round(width * DOTS),
         )
 
-    def disc(self, x: float, y: float, radius: float, fill: str, outline: str = "") -> None:
+    def disc(
+        self, x: float, y: float, radius: float, fill: tuple[int, int, int] | str, outline: str = ""
+    ) -> None:
         """A filled circle."""
         box = [(x - radius) * DOTS, (y - radius) * DOTS, (x + radius) * DOTS, (y + radius) * DOTS]
         self._draw.ellipse(box, fill=fill, outline=outline or None, width=DOTS)

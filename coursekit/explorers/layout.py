@@ -32,7 +32,7 @@ def slider(
         readout_format=readout,
         continuous_update=True,
         style={"description_width": label_width},
-        layout=widgets.Layout(width="340px", margin="1px 0"),
+        layout=widgets.Layout(width="390px", margin="1px 0"),
     )
 
 
@@ -45,7 +45,7 @@ def whole_slider(label: str, value: int, low: int, high: int) -> widgets.IntSlid
         description=label,
         continuous_update=True,
         style={"description_width": "92px"},
-        layout=widgets.Layout(width="340px", margin="1px 0"),
+        layout=widgets.Layout(width="390px", margin="1px 0"),
     )
 
 
@@ -110,7 +110,9 @@ class Explorer(widgets.VBox):
         if self.buttons:
             row = widgets.Layout(overflow=_VISIBLE, margin="2px 0 0 0")
             column.append(widgets.HBox(list(self.buttons.values()), layout=row))
-        side = widgets.VBox(column, layout=widgets.Layout(overflow=_VISIBLE, width="360px"))
+        side = widgets.VBox(
+            column, layout=widgets.Layout(overflow=_VISIBLE, width="400px", padding="14px 0 0 0")
+        )
         body = widgets.HBox(
             [self.picture, side],
             layout=widgets.Layout(

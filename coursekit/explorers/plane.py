@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from coursekit.errors import CourseError
-from coursekit.explorers.canvas import GRID, INK, SOFT, Axes, Canvas, font, number
+from coursekit.explorers.canvas import GRID, INK, SOFT, Axes, Canvas, mixed, number
 from coursekit.explorers.layout import Explorer, slider
 from coursekit.plots.display import CLASS_COLOURS
 from coursekit.plots.pictures import check_pictures
-from coursekit.plots.points import check_points
+from coursekit.plots.points import check_points, label_places
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,22 +66,23 @@ def latent_ground(
         inside = np.abs(places).max(axis=1) <= extent
         for (x, y), index in zip(places[inside], indices[inside], strict=True):
             colour = SOFT if labels is None else CLASS_COLOURS[index % len(CLASS_COLOURS)]
-            canvas.disc(float(axes.across(x)), float(axes.down(y)), 1.7, colour)
-        for index in np.unique(indices) if labels is not None else ():
-            x, y = np.clip(np.median(places[indices == index], axis=0), -extent, extent)
+            canvas.disc(float(axes.across(x)), float(axes.down(y)), 1.7, mixed(colour, 0.7))
+        named = label_places(places, indices, 0.12 * extent) if labels is not None else {}
+        for index, place in named.items():
+            x, y = np.clip(place, -0.96 * extent, 0.96 * extent)
             name = str(index) if class_names is None else str(class_names[index])
-            _write_over(canvas, float(axes.across(x)), float(axes.down(y)), name, int(index))
+            canvas.text(
+                float(axes.across(x)),
+                float(axes.down(y)),
+                name,
+                size=15,
+                colour=CLASS_COLOURS[index % len(CLASS_COLOURS)],
+                anchor="mm",
+                bold=True,
+                halo=2,
+            )
     canvas.rectangle((left, top, right, bottom), outline="#9AA5B1", width=0.5)
     return canvas.image
-
-
-def _write_over(canvas: Canvas, x: float, y: float, name: str, index: int) -> None:
-    """A class name in its colour with a white edge, readable over points."""
-    width = font(15, True).getlength(name) / 2 + 8
-    half = max(9.0, width / 2)
-    canvas.rectangle((x - half, y - 9, x + half, y + 9), fill="#FFFFFF", outline=GRID)
-    colour = CLASS_COLOURS[index % len(CLASS_COLOURS)]
-    canvas.text(x, y, name, size=14, colour=colour, anchor="mm", bold=True)
 
 
 def render_latent_plane(
@@ -247,8 +248,8 @@ def latent_plane_static(
                 own = dots[indices == index]
                 colour = SOFT if labels is None else CLASS_COLOURS[index % len(CLASS_COLOURS)]
                 plane.scatter(own[:, 0], own[:, 1], s=7, color=colour, alpha=0.55, linewidths=0)
-            for index in np.unique(indices) if labels is not None else ():
-                x, y = np.median(dots[indices == index], axis=0)
+            named = label_places(dots, indices, 0.14 * reach) if labels is not None else {}
+            for index, (x, y) in named.items():
                 name = str(index) if class_names is None else str(class_names[index])
                 colour = CLASS_COLOURS[index % len(CLASS_COLOURS)]
                 ground = {"facecolor": "white", "edgecolor": GRID, "boxstyle": "round,pad=0.15"}

@@ -160,15 +160,11 @@ def posterior(
         )
 
     def describe(index: int, scale: float, **values: float) -> str:
-        latent = max(chosen, key=lambda one: abs(values[f"z{one}"]))
-        moved = values[f"z{latent}"]
-        where = (
-            f"the largest offset is {number(moved, 1)} in latent {latent}, whose posterior "
-            f"standard deviation is {number(float(sigma[index, latent]))}"
-            if moved
-            else "no latent is moved"
+        length = float(offset_of(values).norm())
+        return (
+            f"Picture {index}; moved by {length:.1f} posterior standard deviations in all; "
+            f"noise {TIMES} {number(scale, 1)} ({TIMES} 1 is the posterior itself)."
         )
-        return f"Picture {index}; noise {TIMES} {number(scale, 1)}; {where}."
 
     def new_noise() -> None:
         noise.copy_(torch.randn(noise.shape, generator=generator))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from coursekit.errors import CourseError
 from coursekit.likelihoods import LOG_2PI, Gaussian
 from coursekit.models.vae import VAE
-from coursekit.networks import Decoder, Encoder, Shape
+from coursekit.networks import Decoder, Encoder, Shape, check_pictures
 
 
 class LinearGaussianVAE(VAE):
@@ -51,7 +51,7 @@ class LinearGaussianVAE(VAE):
                 f"LinearGaussianVAE: shape {shape} holds {math.prod(shape)} values but the "
                 f"weight has {dims} rows; make them agree."
             )
-        if noise_var <= 0:
+        if not noise_var > 0:
             raise CourseError(f"LinearGaussianVAE: noise_var is {noise_var}; it must be above 0.")
         encode = nn.Linear(dims, 2 * latent_size, dtype=weight.dtype)
         decode = nn.Linear(latent_size, dims, dtype=weight.dtype)
@@ -102,6 +102,7 @@ class LinearGaussianVAE(VAE):
         Returns:
             Nats, (B,).
         """
+        check_pictures(x, self.shape, "log_marginal")
         deviation = x.flatten(1) - self.bias
         precision = self._precision()
         projected = deviation @ self.weight
@@ -121,6 +122,7 @@ class LinearGaussianVAE(VAE):
         Returns:
             Means (B, K), and the covariance (K, K) that all pictures share.
         """
+        check_pictures(x, self.shape, "posterior")
         covariance = torch.linalg.inv(self._precision())
         mean = (x.flatten(1) - self.bias) @ self.weight @ covariance / self.noise_var
         return mean, covariance

@@ -192,8 +192,8 @@ def mlp_vae(
 
 def conv_vae(
     latent_size: int = 16,
-    channels: tuple[int, int] = (32, 64),
-    hidden: int = 256,
+    channels: Sequence[int] = (32, 64),
+    hidden: Sequence[int] = (256,),
     prior: str = "standard",
     components: int = 16,
     likelihood: Likelihood | None = None,
@@ -203,7 +203,7 @@ def conv_vae(
     """Build a convolutional VAE; arguments as for `mlp_vae` and `networks.conv_encoder`.
 
     Example:
-        >>> conv_vae(latent_size=2, channels=(4, 8), hidden=16).sample(3).shape
+        >>> conv_vae(latent_size=2, channels=(4, 8), hidden=(16,)).sample(3).shape
         torch.Size([3, 1, 28, 28])
     """
     likelihood = likelihood or Bernoulli()

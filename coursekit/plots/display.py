@@ -108,7 +108,7 @@ def new_figure(width: float, height: float) -> Figure:
 def figure_png(figure: Figure, dots: int = DOTS) -> bytes:
     """The figure as PNG bytes, small: exact where it holds colour pictures or few colours.
 
-    Any other figure is stored with 256 colours, which only merges shades of smoothed edges.
+    Any other figure is stored with 256 colours, which merges shades of smoothed edges.
 
     Args:
         figure: a matplotlib figure.
@@ -132,23 +132,34 @@ def figure_png(figure: Figure, dots: int = DOTS) -> bytes:
 
 
 def small_png(pixels: np.ndarray, exact: bool = False) -> bytes:
-    """Compress (H, W, 3) uint8 pixels with a palette: up to 256 colours, or else 256 near ones.
+    """Compress (H, W, 3) uint8 pixels with a palette of at most 256 colours.
+
+    Where there are more, near colours are merged into the most frequent one among them, so that
+    ground, lines and areas keep their exact colour and only shades of smoothed edges shift.
 
     Args:
         pixels: uint8, shape (H, W, 3).
-        exact: keep every colour even where there are more than 256.
+        exact: keep every colour, without a palette where there are more than 256.
     """
     image = Image.fromarray(pixels)
-    counted = image.getcolors(maxcolors=256)
+    counted = image.getcolors(maxcolors=256 if exact else 1 << 16)
     if counted is not None:
         weights = np.array([1 << 16, 1 << 8, 1])
-        palette = np.array([colour for _, colour in counted])
-        palette = palette[np.argsort(palette @ weights)]
-        indices = np.searchsorted(palette @ weights, pixels.astype(np.int32) @ weights)
-        image = Image.fromarray(indices.astype(np.uint8))
+        counts = np.array([count for count, _ in counted])
+        colours = np.array([colour for _, colour in counted])
+        order = np.argsort(colours @ weights)
+        counts, colours = counts[order], colours[order]
+        strip = Image.fromarray(colours[None].astype(np.uint8))
+        if len(colours) <= 256:
+            places, palette = np.arange(len(colours)), colours
+        else:
+            places = np.asarray(strip.quantize(256, Image.Quantize.FASTOCTREE))[0]
+            palette = np.zeros((256, 3), int)
+            frequent_last = np.argsort(counts, kind="stable")
+            palette[places[frequent_last]] = colours[frequent_last]
+        found = np.searchsorted(colours @ weights, pixels.astype(np.int32) @ weights)
+        image = Image.fromarray(places[found].astype(np.uint8))
         image.putpalette(palette.astype(np.uint8).tobytes())
-    elif not exact:
-        image = image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)
     return out.getvalue()

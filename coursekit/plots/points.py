@@ -66,8 +66,8 @@ def scatter(
                 linewidths=0,
                 label=names[index],
             )
-        for index in np.unique(classes):
-            x, y = np.median(places[classes == index], axis=0)
+        apart = 0.06 * float(np.ptp(places, axis=0).max())
+        for index, (x, y) in label_places(places, classes, apart).items():
             text = axes.text(
                 x,
                 y,
@@ -85,6 +85,34 @@ def scatter(
         axes.set_aspect("equal", adjustable="datalim")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.6, handletextpad=0.2)
     return figure
+
+
+def label_places(places: np.ndarray, classes: np.ndarray, apart: float) -> dict[int, np.ndarray]:
+    """Where each class's name goes: the median of its points, pushed away from other names.
+
+    Args:
+        places: (N, 2) points.
+        classes: (N,) class indices.
+        apart: names keep about this distance, in the points' units.
+
+    Example:
+        >>> both = np.zeros((4, 2))
+        >>> where = label_places(both, np.array([0, 0, 1, 1]), apart=1.0)
+        >>> round(float(np.linalg.norm(where[0] - where[1])), 2)
+        1.0
+    """
+    indices = np.unique(classes)
+    names = np.array([np.median(places[classes == index], axis=0) for index in indices])
+    for _ in range(60):
+        for first in range(len(names)):
+            for second in range(first):
+                between = names[first] - names[second]
+                distance = float(np.linalg.norm(between))
+                if distance < apart:
+                    away = between / distance if distance > 1e-9 else np.array([1.0, 0.0])
+                    names[first] += 0.5 * (apart - distance) * away
+                    names[second] -= 0.5 * (apart - distance) * away
+    return {int(index): place for index, place in zip(indices, names, strict=True)}
 
 
 def check_points(points: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -27,22 +27,31 @@ class Answer:
 
 @dataclass
 class Exercise:
-    """An exercise's check, with right and wrong answers to it."""
+    """An exercise's check, with right and wrong answers to it.
+
+    `check_only` names mutants that a check tells from a right answer and a probe need not, and
+    says why.
+    """
 
     id: str
     check: Function
     names: tuple[str, ...]
     rights: list[Answer] = field(default_factory=list)
     mutants: list[Answer] = field(default_factory=list)
+    check_only: dict[str, str] = field(default_factory=dict)
 
     def right(self, title: str, *functions: Function) -> None:
         """Add a right answer: one function for each name."""
         self.rights.append(Answer(title, dict(zip(self.names, functions, strict=True))))
 
-    def wrong(self, title: str, keyword: str, function: Function, name: str = "") -> None:
-        """Add a mutant: a wrong function of that name; the others are the first right answer's."""
-        functions = {**self.rights[0].functions, (name or self.names[0]): function}
-        self.mutants.append(Answer(title, functions, keyword))
+    def wrong(self, *rows: tuple[str, str, Function], name: str = "") -> None:
+        """Add mutants: title, keyword and a wrong function for one name.
+
+        The other names keep the first right answer's functions.
+        """
+        for title, keyword, function in rows:
+            functions = {**self.rights[0].functions, (name or self.names[0]): function}
+            self.mutants.append(Answer(title, functions, keyword))
 
     def run(self, answer: Answer) -> None:
         """Run the check on an answer."""

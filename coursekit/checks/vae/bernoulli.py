@@ -131,7 +131,7 @@ CHECK = Check(
         ),
         Slip(
             lambda x, logits: _per_picture(
-                torch.log(x * torch.sigmoid(logits) + (1 - x) * torch.sigmoid(-logits))
+                torch.log(x * torch.sigmoid(logits) + (1 - x) * (1 - torch.sigmoid(logits)))
             ),
             "It is right for binary pictures only: for a grey pixel, average the two logarithms, "
             "not the two probabilities.",
@@ -176,7 +176,7 @@ CHECK = Check(
         *(
             Slip(
                 _from_probability(lambda x, p, e=epsilon: _guarded(x, p, e)),
-                f"{_UNSTABLE}: the small constant hides that, and gives wrong numbers.",
+                f"{_UNSTABLE}: a small constant or a clamp hides that, and gives wrong numbers.",
                 _STABLE,
             )
             for epsilon in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-20)
@@ -184,7 +184,7 @@ CHECK = Check(
         *(
             Slip(
                 _from_probability(lambda x, p, e=epsilon: _clamped(x, p, e)),
-                f"{_UNSTABLE}: clamping it hides that, and gives wrong numbers.",
+                f"{_UNSTABLE}: a small constant or a clamp hides that, and gives wrong numbers.",
                 _STABLE,
             )
             for epsilon in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

@@ -86,6 +86,15 @@ CHECK = Check(
         ),
         *batch_slips(divergence),
         Slip(
+            lambda mu, v: divergence(mu[:, :2], v[:, :2]),
+            "Only the first two dimensions are used: there may be any number.",
+            "Look at step 6 of the derivation above.",
+        ),
+        Slip(
+            _terms(variances=2, ones=2, logs=2),
+            "The factor stands before the squared mean only: it belongs to all four terms.",
+        ),
+        Slip(
             _reading(lambda v: v, lambda v: v.log()),
             "You took log_var for the variance: it is the variance's logarithm.",
             _READ,

@@ -101,6 +101,11 @@ CHECK = Check(
         ),
         *batch_slips(_gaussian),
         Slip(
+            lambda *a: _gaussian(*(t[:, :2] for t in a)),
+            "Only the first two dimensions are used: there may be any number.",
+            "Look at step 4 of the derivation above.",
+        ),
+        Slip(
             lambda x, m, v: _gaussian(x, m, v) - LOG_2PI * x.shape[1] * (x.shape[1] - 1) / 2,
             "The constant is counted D times in each of the D dimensions: once is enough.",
             _CONSTANT,
@@ -123,6 +128,11 @@ CHECK = Check(
             "The squared distance counts twice as much as it should: is a factor missing?",
             "Look at step 2 of the derivation above: in front of how many terms does the factor "
             "stand?",
+        ),
+        Slip(
+            _terms(constant=2, logs=2),
+            "The factor stands before the squared distance only: it belongs to all three terms.",
+            "Look at step 2 of the derivation above: in front of how many terms does it stand?",
         ),
         Slip(_terms(logs=2), "The term with log_var alone counts twice as much as it should."),
         Slip(_terms(logs=0), "The term with log_var alone is missing."),

@@ -25,8 +25,8 @@ def _cases() -> list[Case]:
     far = "Weights of e to the -1000 cannot be held as numbers, only their logarithms can: step 3."
     return [
         case(torch.tensor([[0.0], [1.0]])),
-        case(normal(51, (1, 3))[0], title="a single sample for each of 3 pictures"),
         case(2 * normal(52, (5, 3))[0], title="5 samples for each of 3 pictures"),
+        case(normal(51, (1, 3))[0], title="a single sample for each of 3 pictures"),
         case(
             2 * normal(53, (4, 4), dtype=torch.float64)[0] - 90,
             title="4 samples for each of 4 pictures, in float64",

@@ -1,19 +1,15 @@
-"""Answers to the first three exercises of notebook 01: two densities and the divergence."""
+"""Answers to the exercise of notebook 01 on the Gaussian log-density."""
 
 import math
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+from torch.distributions import Independent, Normal
 
 from coursekit import checks
 from mutants import Exercise
 
 PI = math.pi
 LOG_2PI = math.log(2 * PI)
-
-# gaussian-log-density ---------------------------------------------------------------------------
 
 gaussian = Exercise("gaussian-log-density", checks.gaussian_log_density, ("gaussian_log_density",))
 
@@ -22,7 +18,15 @@ def squares(x, m, v):
     return (x - m) ** 2 / v.exp()
 
 
-gaussian.right("by terms", lambda x, m, v: -0.5 * (LOG_2PI + v + squares(x, m, v)).sum(1))
+def gaussian_each(x, m, v):
+    return -0.5 * (LOG_2PI + v + squares(x, m, v))
+
+
+def gaussian_right(x, m, v):
+    return gaussian_each(x, m, v).sum(1)
+
+
+gaussian.right("by terms", gaussian_right)
 gaussian.right(
     "torch.distributions",
     lambda x, m, v: Independent(Normal(m, (0.5 * v).exp()), 1).log_prob(x),
@@ -44,7 +48,10 @@ gaussian.right(
 gaussian.right(
     "a loop over rows",
     lambda x, m, v: torch.stack(
-        [-0.5 * (LOG_2PI + b + ((a - c) * (-b / 2).exp()) ** 2).sum() for a, c, b in zip(x, m, v)]
+        [
+            -0.5 * (LOG_2PI + c + ((a - b) * (-c / 2).exp()) ** 2).sum()
+            for a, b, c in zip(x, m, v, strict=True)
+        ]
     ),
 )
 
@@ -64,7 +71,7 @@ def gaussian_terms(sum_of_terms):
     return lambda x, m, v: sum_of_terms(x, m, v).sum(1)
 
 
-for title, keyword, function in [
+gaussian.wrong(
     ("zeros", "whatever the inputs", lambda x, m, v: torch.zeros(len(x))),
     ("zeros with a gradient", "whatever the inputs", lambda x, m, v: (0 * x * m * v).sum(1)),
     ("no log", "density itself", lambda x, m, v: gaussian_right(x, m, v).exp()),
@@ -82,7 +89,7 @@ for title, keyword, function in [
     ),
     (
         "half on squares only",
-        "factor",
+        "squared distance only",
         gaussian_terms(lambda x, m, v: -LOG_2PI - v - squares(x, m, v) / 2),
     ),
     (
@@ -171,7 +178,11 @@ for title, keyword, function in [
         gaussian_terms(lambda x, m, v: -0.5 * (LOG_2PI - v + squares(x, m, v))),
     ),
     ("unit variance", "does not change when log_var", lambda x, m, v: gaussian_right(x, m, 0 * v)),
-    ("mean over dimensions", "mean over the dimensions", lambda x, m, v: (gaussian_each(x, m, v)).mean(1)),
+    (
+        "mean over dimensions",
+        "mean over the dimensions",
+        lambda x, m, v: (gaussian_each(x, m, v)).mean(1),
+    ),
     ("sum over all", "over the batch", lambda x, m, v: gaussian_each(x, m, v).sum()),
     (
         "total for each",
@@ -181,7 +192,11 @@ for title, keyword, function in [
     ("wrong axis", "wrong axis", lambda x, m, v: gaussian_each(x, m, v).sum(0)),
     ("no sum", "Nothing was summed", lambda x, m, v: gaussian_each(x, m, v)),
     ("keepdim", "axis of length 1", lambda x, m, v: gaussian_each(x, m, v).sum(1, keepdim=True)),
-    ("first row for all", "first one's", lambda x, m, v: gaussian_right(x, m, v)[:1].repeat(len(x))),
+    (
+        "first row for all",
+        "first one's",
+        lambda x, m, v: gaussian_right(x, m, v)[:1].repeat(len(x)),
+    ),
     ("base 10", "base 10", lambda x, m, v: gaussian_right(x, m, v) / math.log(10)),
     ("in place", "in place", gaussian_in_place),
     ("log_var changed at the end", "in place", gaussian_restored),
@@ -211,7 +226,8 @@ for title, keyword, function in [
     ("math.exp", "single numbers", lambda x, m, v: -0.5 * (x - m) / math.exp(v)),
     ("no return", "return", lambda x, m, v: None),
     ("two arguments", "arguments", lambda x, m: x.sum(1)),
-    ("D = 2 only", "right for", lambda x, m, v: gaussian_each(x, m, v)[:, :2].sum(1)),
+    ("D = 2 only", "first two dimensions", lambda x, m, v: gaussian_each(x, m, v)[:, :2].sum(1)),
     ("rounded", "gradient", lambda x, m, v: gaussian_right(x, m, v).mul(1e6).round().div(1e6)),
-]:
-    pass
+)
+
+EXERCISES = [gaussian]
