@@ -120,11 +120,11 @@ def execute(notebook: Any, folder: Path, name: str, profile: str | None = None) 
         client.execute(env=_environment(profile))
     except exceptions.CellExecutionError as error:
         words = f"{error.ename}: {error.evalue}".strip().splitlines()[0]
-    except exceptions.DeadKernelError:
-        words = "the kernel died (was there too little memory, or was it interrupted?)"
-    except AssertionError:
-        # On Ctrl-C nbclient shuts the kernel down twice, and the second time asserts.
-        raise KeyboardInterrupt from None
+    except (exceptions.DeadKernelError, AssertionError):
+        # On a signal nbclient shuts the kernel down, and then stumbles over its absence.
+        if hasattr(client, "_async_cleanup_kernel_future"):
+            raise KeyboardInterrupt from None
+        words = "the kernel died (was there too little memory?)"
     else:
         line.end(f"{len(code)} cells")
         return None

@@ -100,10 +100,6 @@ RECIPES: dict[str, Recipe] = {
     "vae-conv-dynamic": Recipe(
         "conv_vae", _CONV, "dynamic", _COSINE | {"epochs": 50, "lr": 2e-3}, (NELBO, IWAE),
     ),
-    "vae-mlp-plane": Recipe(
-        "mlp_vae", {"latent_size": 2, "hidden": [256, 256]}, "dynamic",
-        _COSINE | {"epochs": 30, "lr": 1e-3}, (NELBO,),
-    ),
     "vae-mlp-thresholded-digits": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [256, 256]}, "threshold",
         _COSINE | {"epochs": 20, "lr": 1e-3},
@@ -123,10 +119,6 @@ RECIPES: dict[str, Recipe] = {
     "vae-conv-dynamic-digits": Recipe(
         "conv_vae", _SMALL_CONV, "dynamic", _COSINE | {"epochs": 15, "lr": 2e-3}, (NELBO,),
         dataset="digits",
-    ),
-    "vae-mlp-plane-digits": Recipe(
-        "mlp_vae", {"latent_size": 2, "hidden": [128, 128]}, "dynamic",
-        _COSINE | {"epochs": 15, "lr": 1e-3}, (NELBO,), dataset="digits",
     ),
 }  # fmt: skip
 

@@ -8,5 +8,5 @@ from coursekit.synthetic_scenes import SHAPES, scenes
 __all__ = ["CLASS_NAMES", "VERSION", "digits", "scenes"]
 
 # Raised whenever a drawing changes, so that an older cache is drawn anew.
-VERSION = 1
+VERSION = 2
 CLASS_NAMES = {"digits": tuple("0123456789"), "scenes": SHAPES}

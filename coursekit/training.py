@@ -156,13 +156,13 @@ class _Run:
     def _diverged(self, rate: float) -> TrainingDiverged:
         bad = self._not_finite()
         where = f"the weights {bad[0]!r} are not finite" if bad else "all weights are finite"
-        kept = f"those of epoch {self.history.best_epoch}" if self.best else "those it began with"
+        kept = f"of epoch {self.history.best_epoch}" if self.best else "it began with"
         self.best, self.history.stopped = self.best or self.start, "diverged"
         return TrainingDiverged(
             f"Training diverged in epoch {self.epoch + 1}: the loss is no longer a finite number "
-            f"({where}; learning rate {rate:g}); the model has the weights of before again, "
-            f"{kept}; lower the learning rate or clip the gradients (clip=1.0), and look for "
-            "log(0) or a division by 0 in the loss.",
+            f"({where}; learning rate {rate:g}); the weights {kept} are restored; lower the "
+            "learning rate or clip the gradients (clip=1.0), and look for log(0) or a division "
+            "by 0 in the loss.",
             self.history,
         )
 
@@ -308,7 +308,7 @@ def fit(
     )  # fmt: skip
     run = _Run(model, data, settings, made, make_schedule(schedule))
     path = Path(resume) if resume is not None else None
-    live = LiveCurves("loss (nats per picture)", plot)
+    live = LiveCurves(f"{type(model).__name__} on {data.title}", plot)
     gpus = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)  # for dropout, which takes no generator

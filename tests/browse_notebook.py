@@ -143,7 +143,9 @@ def browser_page(width: int = 1280, height: int = 900) -> Iterator[Any]:
             executable_path=chromium(), args=[*CHROMIUM_ARGUMENTS, "--no-proxy-server"]
         )
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(90_000)  # a busy machine takes its time to start
+            yield page
         finally:
             browser.close()
 

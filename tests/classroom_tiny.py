@@ -74,7 +74,8 @@ def solved():
     return {
         "cells": [
             words("title", "# A tiny notebook"),
-            code("set-up", "import math\nimport random\n\nseed = 0"),
+            code("set-up", "seed = 0"),
+            code("imports", "import json\nimport math\nimport random"),
             code("unneeded", "picture = [[0] * 10] * 10"),
             code("shift", "shift = 100"),
             code("exercise-square", SQUARE),

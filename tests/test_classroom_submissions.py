@@ -173,11 +173,11 @@ def test_links_pipes_and_what_is_gone_are_not_read(tmp_path):
 
 def test_only_sources_and_names_are_kept():
     notebook = solved()
-    cell = notebook["cells"][3]
+    cell = notebook["cells"][4]
     cell["metadata"] = {"tags": ["raises-exception", 3], "coursekit": {"cell": "x", "probe": 1}}
     cell["source"] = ["a = 1\n", "b = 2 # \ud800"]
     cell["id"] = 5
-    assert read(json.dumps(notebook).encode())[3] == {
+    assert read(json.dumps(notebook).encode())[4] == {
         "cell_type": "code",
         "source": "a = 1\nb = 2 # \ufffd",
         "metadata": {"tags": ["raises-exception"], "coursekit": {"cell": "x"}},
@@ -191,6 +191,7 @@ def test_only_sources_and_names_are_kept():
 def test_the_reference_runs_what_is_needed_and_no_more():
     assert layout(solved()) == [
         ("set-up", "release"),
+        ("imports", "release"),
         ("shift", "release"),
         ("exercise-square", "exercise"),
         ("probe-square", "probe"),
@@ -202,10 +203,18 @@ def test_the_reference_runs_what_is_needed_and_no_more():
     ]
 
 
+def test_imports_that_nobody_needs_are_left_out():
+    def imports(notebook):
+        return cell_of(rebuilt(notebook).notebook, "imports")["source"]
+
+    assert imports(student()) == "import random"
+    notebook = put(student(), "exercise-square", "# EXERCISE square\nsquare = math.sqrt")
+    assert imports(notebook) == "import math\nimport random"
+
+
 def test_a_colab_notebook_is_rebuilt_alike():
-    assert (
-        layout(colab(student())) == layout(student()) == layout(solved())[:1] + layout(solved())[2:]
-    )
+    blank = [part for part in layout(solved()) if part[0] != "shift"]
+    assert layout(colab(student())) == layout(student()) == blank
 
 
 def test_the_students_tags_checks_probes_and_points_count_for_nothing():
@@ -231,8 +240,8 @@ def test_extra_cells_run_where_they_stand_before_the_probe():
     notebook["cells"][place:place] = [code("mine-1", "first = 1")]
     notebook["cells"].insert(0, code("mine-0", "zeroth = 0"))
     names = [name for name, _ in layout(notebook)]
-    assert names[:2] == ["extra-cell-1", "set-up"]
-    assert names[2:6] == ["exercise-square", "extra-cell-2", "extra-cell-3", "probe-square"]
+    assert names[:3] == ["extra-cell-1", "set-up", "imports"]
+    assert names[3:7] == ["exercise-square", "extra-cell-2", "extra-cell-3", "probe-square"]
 
 
 def test_a_changed_cell_of_the_course_runs_after_the_courses_own_if_it_is_needed():

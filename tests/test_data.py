@@ -353,6 +353,16 @@ class TestPrepare:
         assert ((x.mean(0).flatten() - p).abs() <= 4.5 * spread + 1e-7).all()
         assert x[..., 0, 0].sum() == 0 and x[..., 15, 15].sum() == 4000  # 0 never, 255 always
 
+    @pytest.mark.parametrize("u", [0.0, 1 - 2**-24])
+    def test_black_stays_black_and_white_white(
+        self, u: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Even for the smallest and the largest number that torch.rand can give."""
+        monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, u))
+        x = data.prepare(every_byte(), "dynamic").flatten()
+        assert x[0] == 0 and x[255] == 1 and x[100] == float(u == 0)
+        assert data.binarise(torch.tensor([0.0, 1.0])).tolist() == [0.0, 1.0]
+
     def test_dequantised_stays_in_its_bin(self) -> None:
         x = data.prepare(every_byte().expand(3000, 1, 16, 16), "dequantised", seeded())
         u = x * 256 - every_byte()

@@ -149,6 +149,8 @@ def test_a_server_that_knows_no_ranges_starts_anew(server: Server, tmp_path: Pat
     server.cut_after, server.cuts, server.ranges = 300, 1, False
     download("mnist", tmp_path, progress=False)
     assert formats.state("mnist", tmp_path) == "sound"
+    first = next(iter(server.files))
+    assert [name for name, _ in server.asked].count(first) == 2  # cut, then whole
 
 
 def test_cut_for_good_leaves_nothing_in_place_and_goes_on_later(

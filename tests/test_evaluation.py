@@ -42,7 +42,8 @@ class Noted(VAE):
 def test_the_same_pictures_whatever_limit_chunk_and_samples(how: str) -> None:
     split = tiny.split(30)
     seen = []
-    for settings in ({}, {"limit": 7}, {"chunk": 4}, {"limit": 7, "chunk": 2}, {"limit": 99}):
+    cases: list[dict[str, Any]] = [{}, {"limit": 7}, {"chunk": 4}, {"limit": 7, "chunk": 2}]
+    for settings in (*cases, {"limit": 99}):
         model = Noted()
         evaluate(model, split, how, **settings)
         seen.append(torch.cat(model.seen))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import random
 from pathlib import Path
@@ -189,6 +190,7 @@ def test_unknown_profiles_and_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_budgets_grow_with_the_profile(run: str) -> None:
     smoke, quick, full = (profiles.budget(run, name) for name in profiles.PROFILES)
     assert 1 <= smoke.epochs <= quick.epochs <= full.epochs
-    assert smoke.pictures is not None and quick.pictures is not None
-    assert smoke.batch_size <= smoke.pictures <= quick.pictures
-    assert full.pictures is None or full.pictures >= quick.pictures
+    sizes = [math.inf if b.pictures is None else b.pictures for b in (smoke, quick, full)]
+    assert sizes == sorted(sizes) and 1 <= sizes[0] < math.inf
+    if run.startswith(("vae", "study")):  # fit refuses fewer pictures than one batch
+        assert all(n >= b.batch_size for n, b in zip(sizes, (smoke, quick, full), strict=True))

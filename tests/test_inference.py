@@ -67,7 +67,7 @@ def test_many_samples_reach_log_p(estimate: Callable[..., Tensor], prior: str) -
     model = tiny.vae(prior=prior, components=3)
     x = tiny.binary(4)
     found = estimate(model, x, 20_000, torch.Generator().manual_seed(0), chunk=80_000)
-    torch.testing.assert_close(found, exact(model, x), rtol=0, atol=0.05)
+    torch.testing.assert_close(found, exact(model, x), rtol=0, atol=0.1)
 
 
 def test_one_sample_is_the_elbo_draw() -> None:

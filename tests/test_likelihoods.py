@@ -304,9 +304,9 @@ def test_gaussian_samples_agree_with_the_density(kind: str | float) -> None:
         pair = torch.stack([grid, other] if channel == 0 else [other, grid], dim=1)
         log_p = likelihood.log_prob(params[:1].expand(4001, -1, -1, -1), pair.view(-1, 2, 1, 1))
         density = (log_p - log_p.max()).exp().detach()
-        cdf = torch.cumulative_trapezoid(density, grid)
-        cdf = torch.cat([torch.zeros(1), cdf / cdf[-1]]).numpy()
-        chance = functools.partial(np.interp, xp=grid.numpy(), fp=cdf)
+        area = torch.cumulative_trapezoid(density, grid)
+        cdf = torch.cat([torch.zeros(1), area / area[-1]])
+        chance = functools.partial(np.interp, xp=grid.numpy(), fp=cdf.numpy())
         assert stats.kstest(drawn[:, channel, 0, 0].detach().numpy(), chance).pvalue > 1e-3
 
 

@@ -79,10 +79,10 @@ def test_decoders(
 def test_parameters_lie_as_likelihoods_expect() -> None:
     """First all first parameters, then all second ones: row-major, (B, P * C, H, W)."""
     decoder = mlp_decoder(1, (), (2, 1, 3), 2)
-    layer = decoder.network[0]  # type: ignore[index]
+    (layer,) = (part for part in decoder.modules() if isinstance(part, nn.Linear))
     with torch.no_grad():
-        layer.weight.zero_()  # type: ignore[union-attr, operator]
-        layer.bias.copy_(torch.arange(12.0))  # type: ignore[union-attr, operator]
+        layer.weight.zero_()
+        layer.bias.copy_(torch.arange(12.0))
     assert torch.equal(decoder(torch.zeros(1, 1)), torch.arange(12.0).view(1, 4, 1, 3))
 
 

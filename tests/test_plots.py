@@ -118,8 +118,8 @@ def test_rows_beside_have_names_and_go_on_below():
     figure = plots.pictures_beside(rows, columns=3, scale=4)
     assert [text.get_text() for text in figure.texts] == ["original", "decoded"] * 2
     assert len(figure.axes) == 4
-    shown = pixels(figure)
-    assert len(np.unique(shown[..., 0])) > 4
+    firsts = [np.asarray(axes.images[0].get_array())[8, 8, 0] for axes in figure.axes]
+    assert firsts == [0.0, 1.0, 0.75, 0.25], "pictures 0 and 3 of both rows begin the blocks"
 
 
 def test_a_manifold_grows_to_the_right_and_upwards():
@@ -414,7 +414,7 @@ def test_a_notebook_with_a_live_plot_passes_nbval_and_keeps_one_picture(tmp_path
     )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbclient.NotebookClient(book, timeout=60).execute()
+    nbclient.NotebookClient(book, timeout=300).execute()
     assert [output.output_type for output in book.cells[0].outputs] == ["display_data"]
     assert "over 4 epochs" in book.cells[0].outputs[0].data["text/plain"]
     path = tmp_path / "live.ipynb"
@@ -424,7 +424,7 @@ def test_a_notebook_with_a_live_plot_passes_nbval_and_keeps_one_picture(tmp_path
         [*command, "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(path)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "1 passed" in done.stdout

@@ -1,6 +1,7 @@
 """Running notebooks as pages, and in place: what is said, written, refused."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from coursekit import notebook_runs, publish
 from coursekit.errors import CourseError
 from coursekit.notebook_files import problems
 
+ROOT = Path(__file__).resolve().parent.parent
 SLIDER = "import ipywidgets as widgets\nwidgets.FloatSlider()"
 
 
@@ -203,3 +205,25 @@ def test_a_terminal_sees_one_line_that_is_rewritten(monkeypatch, capsys):
     assert said.count("\n") == 1
     assert said.split("\r")[2].startswith("01_vae: cell 2 of 3, 0:00  kl-check")
     assert Path("01_vae").name in said.split("\r")[3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_ctrl_c_stops_at_once(course):
+    save(course / "notebooks" / "01.ipynb", "1 + 1")
+    save(course / "notebooks" / "02.ipynb", "import time\ntime.sleep(60)")
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from coursekit import publish; "
+    code += "sys.exit(publish._command_line(['run']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=course,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while not (line := process.stdout.readline()).startswith("02: cell 1"):
+        assert line, "it ended before the second notebook"
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert error.strip() == "Interrupted."

@@ -81,6 +81,22 @@ class TestBoth:
             draw(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("draw", "expected"),
+    [
+        pytest.param(digits, (32.674, 77.858, 31.022, 1392), id="digits"),
+        pytest.param(scenes, (125.675, 53.677, 130.455, 486), id="scenes"),
+    ],
+)
+def test_a_changed_drawing_needs_a_new_version(draw, expected) -> None:
+    """Caches carry the version: raise `synthetic.VERSION` whenever these figures change."""
+    pictures, labels, _ = draw(300)
+    x = pictures.float()
+    found = (x.mean(), x.std(), x[:, :, :14].mean(), labels.sum())
+    assert synthetic.VERSION == 2
+    assert [float(f) for f in found] == pytest.approx(expected, abs=0.02)
+
+
 class TestDigitsAreLikeMnist:
     def test_grey_levels(self, many) -> None:
         pictures = many[0]

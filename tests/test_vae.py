@@ -16,7 +16,7 @@ from coursekit.errors import CourseError
 from coursekit.likelihoods import Bernoulli, Gaussian, kl_standard_normal
 from coursekit.models.vae import VAE, conv_vae, mlp_vae
 from coursekit.networks import mlp_decoder, mlp_encoder
-from coursekit.priors import StandardNormal
+from coursekit.priors import MixtureOfGaussians, StandardNormal
 
 MODELS: dict[str, Callable[[], VAE]] = {
     "mlp": tiny.vae,
@@ -178,8 +178,9 @@ def test_temperature_scales_the_latent() -> None:
 
 def test_samples_come_from_the_models_own_prior() -> None:
     model = tiny.vae(prior="mixture", components=1)
+    assert isinstance(model.prior, MixtureOfGaussians)
     with torch.no_grad():
-        model.prior.means.fill_(7)  # type: ignore[union-attr]
+        model.prior.means.fill_(7)
     seen: list[Tensor] = []
     model.decoder.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     model.sample(500)

@@ -176,7 +176,9 @@ def _examine(check: Check, function: Function) -> int:
     __tracebackhide__ = True
     if not callable(function):
         raise Finding("give the check the function itself, by its name, without brackets.")
-    trials = [_try(check, case, function) for case in check.cases()]
+    trials: list[Trial] = []
+    for case in check.cases():
+        trials.append(_try(check, case, function))
     for trial in trials:
         if trial.finding is not None:
             raise trial.finding
@@ -276,16 +278,18 @@ def _explain(check: Check, function: Function, trials: list[Trial], failed: Tria
             if all(_agrees_with(slip, check, trial) for trial in comparable):
                 raise Finding(f"{start}. {slip.what}", slip.look)
     pairs = [(trial.value.detach().double().cpu(), trial.right) for trial in comparable]
-    reason = wording.pattern(pairs)
+    good = sum(trial.agrees for trial in trials)
+    # What a single failure has in common with itself says little.
+    reason = wording.pattern(pairs, alone=good == len(trials) - 1)
     if not reason and failed.value.isfinite().all():
-        unused = _unused(check, function, failed)
+        others = [trial for trial in comparable if trial is not failed]
+        unused = _unused(check, function, [failed, *others[:2]])
         reason = wording.UNUSED.format(unused) if unused else ""
     if reason:
         start += "."
     else:
         start += f"; the right value is {wording.entry(failed.right, index)}."
         reason = wording.clue(failed.value.detach(), failed.case.clue)
-    good = sum(trial.agrees for trial in trials)
     score = f" It is right on {good} of {len(trials)} cases." if good else ""
     raise Finding(f"{start} {reason}{score}")
 
@@ -301,23 +305,28 @@ def _agrees_with(slip: Slip, check: Check, trial: Trial) -> bool:
     return wrong.shape == trial.value.shape and close(trial.value, wrong, 5e-4)
 
 
-def _unused(check: Check, function: Function, trial: Trial) -> str:
-    """Name the first input whose change leaves the student's value as it was."""
-    generator = torch.Generator().manual_seed(2)
-    for name, tensor in trial.case.inputs.items():
-        if not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
-            continue
-        shift = 0.2 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype) + 0.1
-        moved = {**trial.case.inputs, name: tensor + shift}
-        try:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(1)
-                value = function(*check.arguments(_copies(check, moved)[1]))
-        except Exception:
-            continue
-        if isinstance(value, Tensor) and torch.equal(value, trial.value):
-            return name
+def _unused(check: Check, function: Function, trials: list[Trial]) -> str:
+    """Name the first input whose change leaves the student's values as they were."""
+    for name, tensor in trials[0].case.inputs.items():
+        if isinstance(tensor, Tensor) and tensor.is_floating_point():
+            try:
+                if all(_unmoved(check, function, trial, name) for trial in trials):
+                    return name
+            except Exception:  # the student's function may do anything with unusual inputs
+                continue
     return ""
+
+
+def _unmoved(check: Check, function: Function, trial: Trial, name: str) -> bool:
+    """Whether the student's value stays the same when one input is shifted at random."""
+    tensor = trial.case.inputs[name]
+    generator = torch.Generator().manual_seed(2)
+    shift = 0.2 * torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype) + 0.1
+    _, copies = _copies(check, {**trial.case.inputs, name: tensor + shift})
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(1)
+        value = function(*check.arguments(copies))
+    return isinstance(value, Tensor) and torch.equal(value, trial.value)
 
 
 def _compare_slopes(check: Check, trial: Trial) -> None:

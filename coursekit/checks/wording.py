@@ -52,6 +52,7 @@ _ERRORS = {
     "same dtype": "A tensor that you make has another precision than the inputs: give it theirs.",
     "positional argument": "The arguments must be those of the exercise, in that order.",
 }
+_SIGN_VARIES = "It has the right size, but sometimes the wrong sign: does an abs() hide there?"
 _FACTORS = {
     2.0: "It is twice what it should be: is a factor missing in front?",
     0.5: "It is half of what it should be: is there a factor too many in front?",
@@ -150,44 +151,68 @@ def _shape_reason(value: Tensor, right: Tensor, inputs: Mapping[str, Any]) -> st
     return "You reduced over the wrong axis: the pictures' own axis has gone."
 
 
-def pattern(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
-    """Say what wrong and right values have in common over all cases; "" if nothing is found."""
+def pattern(pairs: Sequence[tuple[Tensor, Tensor]], alone: bool = False) -> str:
+    """Say what wrong and right values have in common over all cases; "" if nothing is found.
+
+    Args:
+        pairs: values and right values of each case.
+        alone: whether a single case fails, so that only the plainest patterns mean anything.
+    """
     value = torch.cat([mine.flatten() for mine, _ in pairs])
     right = torch.cat([true.flatten() for _, true in pairs])
     if not value.isfinite().all():
         return ""
     if bool((value == value[0]).all()):
         return f"It is {number(value[0].item())} whatever the inputs are: is it computed at all?"
-    ratio = value / right
-    if bool(torch.isclose(ratio, ratio[:1], rtol=2e-3).all()):
-        for factor, sentence in _FACTORS.items():
-            if math.isclose(ratio[0].item(), factor, rel_tol=2e-3):
-                return sentence
-        return (
-            f"It is {number(ratio[0].item())} times what it should be in every case: "
-            "look at the factors."
-        )
     if torch.allclose(value.abs(), right.abs(), rtol=1e-4, atol=1e-4):
-        return "It has the right size, but sometimes the wrong sign: does an abs() hide there?"
-    apart = [mine - true for mine, true in pairs]
-    tolerance = [1e-3 + 1e-6 * true.abs() for _, true in pairs]  # what rounding may bring
-    if all(
-        bool(((d - d.flatten()[0]).abs() <= t + t.flatten()[0]).all())
-        for d, t in zip(apart, tolerance, strict=True)
-    ):
-        first = apart[0].flatten()[0].item()
-        if all(bool(((d - first).abs() <= t).all()) for d, t in zip(apart, tolerance, strict=True)):
-            return (
-                f"It is too {'large' if first > 0 else 'small'} by {number(abs(first))} in every "
-                "case: is a constant missing, or counted twice?"
-            )
+        always = torch.allclose(value, -right, rtol=1e-4, atol=1e-4)
+        return _FACTORS[-1.0] if always else _SIGN_VARIES
+    return "" if alone else _factor(value, right) or _offset(pairs) or _rows(pairs)
+
+
+def _factor(value: Tensor, right: Tensor) -> str:
+    ratio = value / right
+    if bool(((ratio - 1).abs() < 0.01).all()):
+        return "It is nearly right: is a number rounded, or something small added?"
+    if not torch.isclose(ratio, ratio[:1], rtol=2e-3).all():
+        return ""
+    for factor, sentence in _FACTORS.items():
+        if math.isclose(ratio[0].item(), factor, rel_tol=2e-3):
+            return sentence
+    return f"It is {number(ratio[0].item())} times what it should be in every case: why?"
+
+
+def _offset(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
+    apart = [((mine - true).flatten(), true.abs().flatten()) for mine, true in pairs]
+    if not all(_alike(difference, difference[0].item(), size) for difference, size in apart):
+        return ""
+    first = apart[0][0][0].item()
+    if all(_alike(difference, first, size) for difference, size in apart):
         return (
-            "It is off by an amount that depends on the shape of the inputs only: "
-            "how often is each constant counted?"
+            f"It is too {'large' if first > 0 else 'small'} by {number(abs(first))} in every "
+            "case: is a constant missing, or counted twice?"
         )
-    several = [(mine, true) for mine, true in pairs if len(true) > 1]
-    if several and all(torch.isclose(mine[0], true[0], rtol=1e-4).all() for mine, true in several):
-        return "Only the first row of each batch is right: each picture needs its own calculation."
+    return (
+        "It is off by an amount that depends on the shape of the inputs only: "
+        "how often is each constant counted?"
+    )
+
+
+def _alike(differences: Tensor, wanted: float, size: Tensor) -> bool:
+    """Whether all differences are the wanted one, but for the rounding of large values."""
+    return bool(((differences - wanted).abs() <= 1e-3 + 1e-6 * (size + size[0])).all())
+
+
+def _rows(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
+    right = [
+        torch.isclose(mine, true, rtol=1e-4, atol=1e-4).view(len(true), -1).all(dim=1)
+        for mine, true in pairs
+        if len(true) > 1
+    ]
+    first_only = [bool(rows[0]) and not rows[1:].any() for rows in right]
+    settled = [first or bool(rows.all()) for first, rows in zip(first_only, right, strict=True)]
+    if sum(first_only) > 1 and all(settled):
+        return "Only the first row of each batch is right: each needs its own calculation."
     return ""
 
 

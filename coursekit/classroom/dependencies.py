@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 import symtable
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 STAR = "*"
@@ -122,3 +122,37 @@ def needed(cells: Sequence[tuple[Names, bool]]) -> set[int]:
                     chosen.add(other)
                     waiting.append(other)
     return chosen
+
+
+def trim_imports(source: str, wanted: Set[str]) -> str:
+    r"""Take out of a cell of imports what nobody needs: they are most of a kernel's start.
+
+    Args:
+        source: a cell of the course.
+        wanted: the names that the other cells of a run need.
+
+    Returns:
+        The cell with fewer imports; as it was where it does anything else.
+
+    Example:
+        >>> print(trim_imports("import os\nfrom math import pi, tau as t", {"t"}))
+        from math import tau as t
+    """
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return source
+    kept: list[ast.stmt] = []
+    for statement in statements:
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or STAR in _bound(statement):
+            return source
+        pairs = zip(statement.names, _bound(statement), strict=True)
+        names = [alias for alias, name in pairs if name in wanted]
+        if names:
+            statement.names = names
+            kept.append(statement)
+    return "\n".join(ast.unparse(statement) for statement in kept)
+
+
+def _bound(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    return [alias.asname or alias.name.split(".")[0] for alias in statement.names]

@@ -7,6 +7,7 @@ is forbidden now is read each time from a file that only the grader, outside, ca
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -15,31 +16,33 @@ from typing import Any
 
 
 class Forbidden(RuntimeError):
-    """An answer called a library function that does the exercise for it."""
+    """An answer called a function that does the exercise for it."""
 
 
 def _open_gate() -> tuple[Callable[..., Any], ...]:
-    """The gate's functions share their state here, and nowhere a name leads to it."""
+    """Make the gate's functions; they share their state here, where no name leads to it."""
     # Taken now: what a notebook does to `os` later changes nothing here.
     open_file, read, close, read_only = os.open, os.read, os.close, os.O_RDONLY
-    originals: dict[str, tuple[str, str]] = {}  # name -> (what is forbidden by it, source)
+    originals: dict[str, tuple[list[str], str]] = {}  # name -> (what forbids it, source)
     built: dict[str, CodeType] = {}
+    others: dict[str, Callable[..., Any]] = {}
     used: list[str] = []
-    list_file = [b""]
+    control: list[bytes] = []
 
-    def forbidden() -> list[str]:
-        if not list_file[0]:
-            return []
-        handle = open_file(list_file[0], read_only)
+    def check(names: Sequence[str]) -> None:
+        """Refuse if one of the names is forbidden now."""
+        if not control:
+            return
+        handle = open_file(control[0], read_only)
         try:
-            return read(handle, 1 << 20).decode().split()
+            forbidden = read(handle, 1 << 20).decode().split()
         finally:
             close(handle)
-
-    def refuse(name: str) -> None:
-        if name not in used:
-            used.append(name)
-        raise Forbidden(f"{name} does this exercise for you: write this one yourself")
+        for name in names:
+            if name in forbidden:
+                if name not in used:
+                    used.append(name)
+                raise Forbidden(f"{name} does this exercise for you: write this one yourself")
 
     def call(
         name: str,
@@ -48,7 +51,7 @@ def _open_gate() -> tuple[Callable[..., Any], ...]:
         keyword: Mapping[str, Any],
         owner: type | None = None,
     ) -> Any:
-        """Run the library's function, unless it is forbidden now.
+        """Run a function of the library, unless it is forbidden now.
 
         Args:
             name: which; the key under which `gates` keeps its source.
@@ -59,32 +62,45 @@ def _open_gate() -> tuple[Callable[..., Any], ...]:
         """
         if name not in originals:
             raise Forbidden(f"{name} is not to be had here")
-        rule, source = originals[name]
-        if rule in forbidden():
-            refuse(rule)
+        rules, source = originals[name]
+        check(rules)
         if name not in built:
             built[name] = _function_code(source, name)
         cells = (CellType(owner),) if built[name].co_freevars else None
         return FunctionType(built[name], names, None, None, cells)(*positional, **keyword)
 
-    def load(sources: str, control: str) -> None:
-        """Take over the functions' sources, once, before anything else runs."""
-        if not list_file[0]:
-            with open(sources, encoding="utf-8") as file:
-                originals.update({key: (rule, text) for key, (rule, text) in json.load(file).items()})
-            list_file[0] = os.fsencode(control)
+    def pass_on(name: str, positional: Sequence[Any], keyword: Mapping[str, Any]) -> Any:
+        """Run a function of another package, unless it is forbidden now."""
+        check([name])
+        return others[name](*positional, **keyword)
+
+    def load(sources: str, list_file: str) -> None:
+        """Take over the functions, once, before any of a notebook's code runs.
+
+        Args:
+            sources: file that `gates.furnish` wrote.
+            list_file: where to read what is forbidden.
+        """
+        if control:
+            return
+        with open(sources, encoding="utf-8") as file:
+            known = json.load(file)
+        originals.update(known["originals"])
+        for name in known["others"]:
+            _guard(name, others)
+        control.append(os.fsencode(list_file))
 
     def noted() -> list[str]:
-        """Which forbidden names were called since this was last asked."""
+        """Tell which forbidden names were called since this was last asked."""
         names = list(used)
         used.clear()
         return names
 
-    return call, refuse, forbidden, load, noted
+    return call, pass_on, load, noted
 
 
 def _function_code(source: str, name: str) -> CodeType:
-    """The code of the one function, called `_original`, that stands somewhere in `source`."""
+    """Find the code of the one function, called `_original`, that stands somewhere in `source`."""
     waiting = [compile(source, f"<library: {name}>", "exec", dont_inherit=True)]
     while waiting:
         code = waiting.pop()
@@ -94,4 +110,36 @@ def _function_code(source: str, name: str) -> CodeType:
     raise Forbidden(f"{name} is not to be had here")
 
 
-call, refuse, forbidden, load, noted = _open_gate()
+def _guard(name: str, others: dict[str, Callable[..., Any]]) -> None:
+    """Put the gate in front of a function of another package, so that all who hold it meet it."""
+    parts = name.split(".")
+    owner: Any = None
+    for length in range(len(parts) - 1, 0, -1):
+        try:
+            owner = importlib.import_module(".".join(parts[:length]))
+        except ImportError:
+            continue
+        for part in parts[length:-1]:
+            owner = getattr(owner, part, None)
+        break
+    function = getattr(owner, parts[-1], None)
+    if isinstance(function, type):  # others test for the class, so it stays, but cannot be made
+        owner, function, parts = function, vars(function).get("__init__"), [*parts, "__init__"]
+    if function is None:
+        return
+    made: dict[str, Any] = {}
+    text = f"__import__('coursekit_gate').pass_on({name!r}, args, kwargs)"
+    exec(f"def gate(*args, **kwargs):\n    return {text}", made)
+    if isinstance(function, FunctionType) and not function.__code__.co_freevars:
+        real = FunctionType(function.__code__, function.__globals__, None, function.__defaults__)
+        real.__kwdefaults__ = function.__kwdefaults__
+        function.__code__, others[name] = made["gate"].__code__, real
+        return
+    try:
+        setattr(owner, parts[-1], made["gate"])
+    except (AttributeError, TypeError):
+        return
+    others[name] = function
+
+
+call, pass_on, load, noted = _open_gate()

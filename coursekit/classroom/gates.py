@@ -11,46 +11,48 @@ from __future__ import annotations
 import ast
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from coursekit.classroom import namespaces
 from coursekit.errors import CourseError
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # The checks compare with references of their own, so no answer may look there.
 ALWAYS = ("coursekit.checks",)
-_LEFT_OUT = shutil.ignore_patterns("classroom", "*.pyc.*")
+Inside = tuple[str, ...]  # the names that lead to a function inside a module
+Originals = dict[str, tuple[list[str], str]]  # key -> (the names that forbid it, source)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def stage(folder: Path, forbids: Iterable[str], package: Path = PACKAGE) -> dict[str, tuple[str, str]]:
+def stage(folder: Path, forbids: Iterable[str], package: Path = PACKAGE) -> Originals:
     """Copy the library into a folder, with gates in it.
 
     Args:
         folder: gets `coursekit/` (without the classroom wing) and `coursekit_gate.py`.
-        forbids: dotted names of functions, methods or whole modules; other packages' are ignored.
+        forbids: dotted names of functions, methods, classes or modules; names of other packages
+            are left alone.
         package: the library's folder.
 
     Returns:
-        For each gate its key -> (the name that forbids it, the source of the real function).
+        For each gate its key -> (the names that forbid it, the source of the real function).
 
     Raises:
-        CourseError: a name of the library is not defined where it says.
+        CourseError: a name of the library leads to nothing.
     """
     library = folder / package.name
-    shutil.copytree(package, library, ignore=_LEFT_OUT)
+    shutil.copytree(package, library, ignore=shutil.ignore_patterns("classroom", "*.pyc.*"))
     shutil.copy2(PACKAGE / "classroom" / "gate.py", folder / "coursekit_gate.py")
-    rules: dict[Path, list[tuple[str, tuple[str, ...]]]] = {}
-    for name in dict.fromkeys([*forbids, *(n for n in ALWAYS if n.split(".")[0] == package.name)]):
-        if name.split(".")[0] == package.name:
-            for file, rest in _files(package, name):
-                rules.setdefault(file, []).append((name, rest))
-    originals: dict[str, tuple[str, str]] = {}
+    always = [name for name in ALWAYS if _is_in(package, name)]
+    rules: dict[Path, dict[Inside, list[str]]] = {}
+    for name in dict.fromkeys([*forbids, *always]):
+        for file, inside in find(package, name) if _is_in(package, name) else ():
+            rules.setdefault(file, {}).setdefault(inside, []).append(name)
+    originals: Originals = {}
     for file, wanted in rules.items():
         place = file.relative_to(package)
-        source, found = rewrite(
-            file.read_text(encoding="utf-8"), ".".join((package.name, *place.with_suffix("").parts)), wanted
-        )
+        module = ".".join((package.name, *place.with_suffix("").parts))
+        source, found = rewrite(file.read_text(encoding="utf-8"), module, wanted)
         target = library / place
         target.unlink()
         target.write_text(source, encoding="utf-8")
@@ -58,129 +60,195 @@ def stage(folder: Path, forbids: Iterable[str], package: Path = PACKAGE) -> dict
     return originals
 
 
-def write_originals(path: Path, originals: dict[str, tuple[str, str]]) -> None:
-    """Write what `gate.load` reads."""
-    path.write_text(json.dumps(originals), encoding="utf-8")
+def furnish(place: namespaces.Place, forbids: Iterable[str]) -> tuple[Path, Path]:
+    """Lay out what a kernel sees.
+
+    Args:
+        place: its folders; they do not exist yet.
+        forbids: every name that some probe forbids.
+
+    Returns:
+        Two files inside: the real functions' sources, to be removed once the kernel has read them,
+        and the list of what is forbidden at the moment, empty.
+    """
+    seen = place.visible
+    seen.mkdir()
+    place.sockets.mkdir(mode=0o755)
+    place.library.mkdir()
+    originals, control = seen / "originals.json", seen / "forbidden"
+    forbids = list(dict.fromkeys(forbids))
+    known = {
+        "originals": stage(place.library, forbids),
+        "others": [name for name in forbids if not _is_in(PACKAGE, name)],
+    }
+    originals.write_text(json.dumps(known), encoding="utf-8")
+    control.write_bytes(b"")
+    shutil.copyfile(PACKAGE / "classroom" / "kernel.py", seen / "kernel.py")
+    (seen / "passwd").write_text("student:x:0:0::/tmp/home:/bin/sh\n", encoding="ascii")
+    for name in namespaces.DATA_FOLDERS:
+        (place.data / name).mkdir(parents=True)
+    for fonts in namespaces.font_lists():
+        shutil.copyfile(fonts, seen / fonts.name)
+    for path in (seen, *seen.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return originals, control
 
 
-def _files(package: Path, name: str) -> list[tuple[Path, tuple[str, ...]]]:
-    """The files that a dotted name speaks of, and what follows the module's name in it."""
-    parts = name.split(".")[1:]
-    folder = package
+def _is_in(package: Path, name: str) -> bool:
+    return name.split(".")[0] == package.name
+
+
+def find(package: Path, name: str) -> list[tuple[Path, Inside]]:
+    """Find what a dotted name means in the library's files.
+
+    Args:
+        package: the library's folder.
+        name: of a function, method, class, module or package in it; what a module imports from
+            another one and what a class inherits is followed.
+
+    Returns:
+        Pairs of a file and the names inside it; no names stand for the whole file.
+
+    Raises:
+        CourseError: it leads to nothing.
+
+    Example:
+        >>> [(file.name, inside) for file, inside in find(PACKAGE, "coursekit.seed_everything")]
+        [('__init__.py', ('seed_everything',))]
+    """
+    folder, parts = package, name.split(".")[1:]
     for index, part in enumerate(parts):
         module = folder / f"{part}.py"
-        if module.is_file():
-            return [(module, tuple(parts[index + 1 :]))]
-        if not (folder / part).is_dir():
-            return [(folder / "__init__.py", tuple(parts[index:]))]
-        folder = folder / part
-    if parts:
-        return [(file, ()) for file in sorted(folder.rglob("*.py"))]
-    raise CourseError(f"A probe forbids {name}, the whole library: name the functions one by one.")
+        if not module.is_file() and (folder / part).is_dir():
+            folder = folder / part
+            continue
+        file, inside = (module, parts[index + 1 :]) if module.is_file() else (
+            folder / "__init__.py", parts[index:]
+        )  # fmt: skip
+        place = _defined(package, file, tuple(inside), set()) if file.is_file() else None
+        if place is None:
+            raise CourseError(f"A probe forbids {name}, but the library has no such function.")
+        return [place]
+    if not parts:
+        raise CourseError(f"A probe forbids {name}, the whole library: name its functions.")
+    return [(file, ()) for file in sorted(folder.rglob("*.py"))]
 
 
-def rewrite(
-    source: str, module: str, wanted: Sequence[tuple[str, tuple[str, ...]]]
-) -> tuple[str, dict[str, tuple[str, str]]]:
-    """Put gates into a module's source.
+def _defined(
+    package: Path, file: Path, inside: Inside, seen: set[tuple[Path, Inside]]
+) -> tuple[Path, Inside] | None:
+    """Where something really stands: here, where it is imported from, or in a base class."""
+    if not inside:
+        return file, ()
+    if (file, inside) in seen:
+        return None
+    seen.add((file, inside))
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, _Function) and inside == (node.name,):
+            return file, inside
+        if isinstance(node, ast.ClassDef) and node.name == inside[0]:
+            own = {item.name for item in node.body if isinstance(item, _Function)}
+            if len(inside) == 1 or inside[1] in own:
+                return file, inside
+            for base in node.bases:
+                if isinstance(base, ast.Name):
+                    place = _defined(package, file, (base.id, *inside[1:]), seen)
+                    if place is not None:
+                        return place
+        if (
+            isinstance(node, ast.ImportFrom)
+            and not node.level
+            and _is_in(package, node.module or "")
+        ):
+            for alias in node.names:
+                if (alias.asname or alias.name) == inside[0]:
+                    full = ".".join((node.module or "", alias.name, *inside[1:]))
+                    return find(package, full)[0]
+    return None
+
+
+def rewrite(source: str, module: str, wanted: Mapping[Inside, list[str]]) -> tuple[str, Originals]:
+    r"""Put gates into a module's source.
 
     Args:
         source: the module.
         module: its dotted name.
-        wanted: pairs of (the name that forbids, its path inside the module); an empty path means
-            every function at the module's and its classes' level, lambdas included.
+        wanted: where -> the names that forbid what stands there. A class stands for its methods,
+            and () for every function, method and lambda at the module's and its classes' level.
 
     Returns:
         The new source, and the real functions as `stage` returns them.
 
-    Raises:
-        CourseError: a path leads to nothing that can be called.
-
     Example:
-        >>> text, real = rewrite("def f(x):\\n    return x", "m", [("m.f", ("f",))])
+        >>> text, real = rewrite("def f(x):\n    return x", "m", {("f",): ["m.f"]})
         >>> print(text)
         def f(x):
             return __import__('coursekit_gate').call('m.f', globals(), (x,), {})
         >>> real
-        {'m.f': ('m.f', 'def _original(x):\\n    return x')}
+        {'m.f': (['m.f'], 'def _original(x):\n    return x')}
     """
     tree = ast.parse(source)
-    writer = _Writer(module, {rest: name for name, rest in wanted})
+    writer = _Writer(module, wanted)
     writer.visit(tree)
-    for name, rest in wanted:
-        if rest and rest not in writer.met:
-            raise CourseError(
-                f"A probe forbids {name}, but {module} defines no such function: name it where it "
-                "is defined."
-            )
     return ast.unparse(ast.fix_missing_locations(tree)), writer.originals
 
 
 class _Writer(ast.NodeTransformer):
     """Walks through a module and replaces the bodies of the functions asked for."""
 
-    def __init__(self, module: str, wanted: dict[tuple[str, ...], str]) -> None:
+    def __init__(self, module: str, wanted: Mapping[Inside, list[str]]) -> None:
         self.module, self.wanted = module, wanted
-        self.path: tuple[str, ...] = ()
-        self.met: set[tuple[str, ...]] = set()
-        self.originals: dict[str, tuple[str, str]] = {}
+        self.path: Inside = ()
+        self.originals: Originals = {}
 
-    def _rule(self, path: tuple[str, ...]) -> str | None:
-        """The name that forbids what stands at a path: its own, its class's or its module's."""
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.wanted:
-                self.met.add(path[:length])
-                return self.wanted[path[:length]]
-        return None
+    def _rules(self, path: Inside) -> list[str]:
+        """The names that forbid what stands at a path: its own, its class's or its module's."""
+        return [
+            name for length in range(len(path) + 1) for name in self.wanted.get(path[:length], ())
+        ]
 
-    def _keep(self, path: tuple[str, ...], rule: str, real: ast.stmt) -> str:
+    def _keep(self, path: Inside, rules: list[str], bare: str, body: list[ast.stmt]) -> str:
         """Note a real function under a key of its own."""
         key = ".".join((self.module, *path))
-        while key in self.originals:
-            key += "'"
+        if key in self.originals:
+            key += f" {len(self.originals)}"
+        text = f"def _original({bare}): pass"
         for owner in reversed(self.path):  # so that __private names mean the same
-            real = ast.ClassDef(
-                name=owner, bases=[], keywords=[], body=[real], decorator_list=[], **_NO_PARAMETERS
-            )
-        self.originals[key] = (rule, ast.unparse(ast.fix_missing_locations(real)))
+            text = f"class {owner}:\n" + "\n".join(f" {line}" for line in text.split("\n"))
+        tree = ast.parse(text)
+        function: ast.AST = tree
+        while not isinstance(function, ast.FunctionDef):
+            function = function.body[0]  # type: ignore[attr-defined]
+        function.body = body
+        self.originals[key] = (rules, ast.unparse(ast.fix_missing_locations(tree)))
         return key
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        if (*self.path, node.name) in self.wanted:
-            self.met.add((*self.path, node.name))
         outside, self.path = self.path, (*self.path, node.name)
         self.generic_visit(node)
         self.path = outside
         return node
 
-    def _function(self, node: _Function) -> _Function:
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         path = (*self.path, node.name)
-        rule = self._rule(path)
-        if rule is None:
-            return node
-        if isinstance(node, ast.AsyncFunctionDef):
-            raise CourseError(f"A probe forbids {rule}, which is asynchronous: that cannot be gated.")
-        real = ast.FunctionDef(
-            name="_original", args=_bare(node.args), body=node.body, decorator_list=[],
-            returns=None, **_NO_PARAMETERS,
-        )  # fmt: skip
-        docstring = node.body[:1] if ast.get_docstring(node) is not None else []
-        gate = ast.Return(value=_gate(self._keep(path, rule, real), node.args, _says_super(node)))
-        node.body = [*docstring, gate]
+        rules = self._rules(path)
+        if rules:
+            docstring = node.body[:1] if ast.get_docstring(node) is not None else []
+            key = self._keep(path, rules, _bare(node.args), node.body)
+            node.body = [*docstring, ast.Return(value=_gate(key, node.args, _says_super(node)))]
         return node
 
-    visit_FunctionDef = visit_AsyncFunctionDef = _function
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        for name in self._rules((*self.path, node.name)):
+            raise CourseError(f"A probe forbids {name}, which is asynchronous: no gate for that.")
+        return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
         path = (*self.path, "<lambda>")
-        rule = self._rule(path)
-        if rule is None:
-            return node
-        real = ast.FunctionDef(
-            name="_original", args=_bare(node.args), body=[ast.Return(value=node.body)],
-            decorator_list=[], returns=None, **_NO_PARAMETERS,
-        )  # fmt: skip
-        node.body = _gate(self._keep(path, rule, real), node.args, False)
+        rules = self._rules(path)
+        if rules:
+            key = self._keep(path, rules, _bare(node.args), [ast.Return(value=node.body)])
+            node.body = _gate(key, node.args, False)
         return node
 
     def _leave(self, node: ast.AST) -> ast.AST:
@@ -189,27 +257,23 @@ class _Writer(ast.NodeTransformer):
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _leave
 
 
-# Python 3.12 gave functions and classes type parameters.
-_NO_PARAMETERS: dict[str, list[ast.AST]] = (
-    {"type_params": []} if "type_params" in ast.FunctionDef._fields else {}
-)
-
-
 def _says_super(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.Name) and part.id in ("super", "__class__") for part in ast.walk(node))
+    names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    return any(name in ("super", "__class__") for name in names)
 
 
-def _bare(arguments: ast.arguments) -> ast.arguments:
-    """The same arguments without defaults and annotations: the gate fills them in."""
-    bare = {
-        field: [ast.arg(arg=item.arg) for item in getattr(arguments, field)]
-        for field in ("posonlyargs", "args", "kwonlyargs")
-    }
-    stars = {
-        field: ast.arg(arg=getattr(arguments, field).arg) if getattr(arguments, field) else None
-        for field in ("vararg", "kwarg")
-    }
-    return ast.arguments(**bare, **stars, defaults=[], kw_defaults=[None] * len(bare["kwonlyargs"]))
+def _bare(arguments: ast.arguments) -> str:
+    """The same arguments without defaults and annotations: the gate passes all of them."""
+    words = [item.arg for item in arguments.posonlyargs]
+    words += ["/"] if arguments.posonlyargs else []
+    words += [item.arg for item in arguments.args]
+    if arguments.vararg:
+        words.append(f"*{arguments.vararg.arg}")
+    elif arguments.kwonlyargs:
+        words.append("*")
+    words += [item.arg for item in arguments.kwonlyargs]
+    words += [f"**{arguments.kwarg.arg}"] if arguments.kwarg else []
+    return ", ".join(words)
 
 
 def _gate(key: str, arguments: ast.arguments, with_class: bool) -> ast.expr:
@@ -221,5 +285,5 @@ def _gate(key: str, arguments: ast.arguments, with_class: bool) -> ast.expr:
     if arguments.kwarg:
         keyword += f"**{arguments.kwarg.arg}"
     owner = ", __class__" if with_class else ""
-    text = f"__import__('coursekit_gate').call({key!r}, globals(), ({positional}), {{{keyword}}}{owner})"
-    return ast.parse(text, mode="eval").body
+    gate = f"__import__('coursekit_gate').call({key!r}, globals(), "
+    return ast.parse(f"{gate}({positional}), {{{keyword}}}{owner})", mode="eval").body

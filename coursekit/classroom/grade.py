@@ -31,7 +31,9 @@ from coursekit.errors import CourseError
 if TYPE_CHECKING:
     from coursekit.classroom.sandbox import Protection
 
-LOST = "Running this notebook ended the grading process itself, twice: look at it by hand."
+LOST = (
+    "Running this notebook ended the grading process itself, again and again: look at it by hand."
+)
 
 
 def grade(

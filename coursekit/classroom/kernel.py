@@ -14,10 +14,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from types import FunctionType
+from types import ModuleType
 from typing import Any
 
 PROBE = "# coursekit: this is a probe"
+COURSE = "# coursekit: this is the course's own"
 MAX_NUMBERS = 100_000
 MAX_DEPTH = 16
 
@@ -51,69 +52,45 @@ def plain(value: Any, depth: int = 0, budget: list[int] | None = None) -> Any:
 
 
 def run_probe(source: str, names: dict[str, Any]) -> str:
-    """Run a probe.
+    r"""Run a probe.
 
     Args:
         source: its code; the last line is an expression.
-        names: the notebook's; the probe works in a copy.
+        names: a copy of the notebook's; the probe's own are added.
 
     Returns:
         The expression's value as JSON (with NaN and Infinity, as Python writes them).
 
     Example:
-        >>> run_probe("y = x + 1\\n[y, x]", {"x": 1})
+        >>> run_probe("y = x + 1\n[y, x]", {"x": 1})
         '[2, 1]'
     """
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body else None
     if not isinstance(last, ast.Expr):
         raise TypeError("the probe does not end with an expression")
-    names = dict(names)
     exec(compile(tree, "<probe>", "exec"), names)
     return json.dumps(plain(eval(compile(ast.Expression(last.value), "<probe>", "eval"), names)))
 
 
-class Patches:
-    """Functions of other packages than the library, refused for as long as a probe runs."""
+def usual_torch() -> Callable[[], None]:
+    """Set what decides about new tensors as it is at the start, for a probe draws some.
 
-    def __init__(self, gate: Any) -> None:
-        self.gate = gate
-        self.undo: list[Callable[[], None]] = []
+    Returns:
+        A function that puts back what the notebook had set.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return lambda: None
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
 
-    def _patch(self, name: str) -> None:
-        parts = name.split(".")
-        length = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in sys.modules), 0)
-        if not 0 < length < len(parts):
-            return
-        owner: Any = sys.modules[".".join(parts[:length])]
-        for part in parts[length:-1]:
-            owner = getattr(owner, part, None)
-        function = getattr(owner, parts[-1], None)
-        if function is None:
-            return
-        text = f"def refused(*args, **kwargs):\n    __import__('coursekit_gate').refuse({name!r})"
-        made: dict[str, Any] = {}
-        exec(text, made)
-        if isinstance(function, FunctionType) and not function.__code__.co_freevars:
-            # Whoever kept the function under another name has this object too.
-            code = function.__code__
-            function.__code__ = made["refused"].__code__
-            self.undo.append(lambda: setattr(function, "__code__", code))
-        else:
-            try:
-                setattr(owner, parts[-1], made["refused"])
-            except (AttributeError, TypeError):
-                return
-            self.undo.append(lambda: setattr(owner, parts[-1], function))
+    def put_back() -> None:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
 
-    def __enter__(self) -> None:
-        for name in self.gate.forbidden():
-            if not name.startswith("coursekit."):
-                self._patch(name)
-
-    def __exit__(self, *_: object) -> None:
-        for undo in reversed(self.undo):
-            undo()
+    return put_back
 
 
 def _words(error: BaseException) -> str:
@@ -132,18 +109,29 @@ def kernel_class(gate: Any) -> type:
     from ipykernel.ipkernel import IPythonKernel
 
     # Bound here, before any code of a notebook runs.
-    probe, patches, words, noted = run_probe, Patches, _words, gate.noted
+    probe, usual, words, noted = run_probe, usual_torch, _words, gate.noted
     ordinary = IPythonKernel.do_execute
+    modules: dict[str, ModuleType] = {}
 
-    class Kernel(IPythonKernel):  # type: ignore[misc]
+    class Kernel(IPythonKernel):
         async def do_execute(self, code: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+            shell: Any = self.shell
             if not code.startswith(PROBE):
-                return await ordinary(self, code, *args, **kwargs)
+                reply = await ordinary(self, code, *args, **kwargs)
+                if code.startswith(COURSE):
+                    found = dict(shell.user_ns).items()
+                    modules.update({k: v for k, v in found if isinstance(v, ModuleType)})
+                return reply
             reply = {"execution_count": 0, "user_expressions": {}, "payload": []}
             noted()
             try:
-                with patches(gate):
-                    reply |= {"status": "ok", "value": probe(code, self.shell.user_ns)}
+                put_back = usual()
+                try:
+                    # A student may have called something F or math: not in a probe.
+                    value = probe(code, {**shell.user_ns, **modules})
+                finally:
+                    put_back()
+                reply |= {"status": "ok", "value": value}
             except BaseException as error:
                 reply |= {"status": "error", "ename": type(error).__name__, "traceback": []}
                 reply["evalue"] = words(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,32 +19,14 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 from nbval.kernel import RunningKernel
 
-from coursekit.classroom import gates, sandbox, watch
-from coursekit.classroom.kernel import PROBE
+from coursekit.classroom import gates, namespaces, watch
 from coursekit.classroom.limits import Limits
+from coursekit.classroom.results import MAX_PRINTED, clean
 
 LOOK_SECONDS = 0.25  # how often the kernel is looked at
 GRACE_SECONDS = 3.0  # how long an interrupted cell may take to end
 IDLE_SECONDS = 10.0  # how long the rest of a cell's output may take to come
 MAX_MESSAGES = 20_000  # of one cell
-MAX_PRINTED = 20_000  # characters kept of what a cell prints
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def clean(text: Any, limit: int = MAX_PRINTED) -> str:
-    """Make text from a kernel fit for a report: no escape sequences, no control characters.
-
-    Example:
-        >>> clean("\\x1b[31mred\\x1b[0m\\r\\n\\x00end")
-        'red\\nend'
-    """
-    if not isinstance(text, str):
-        return ""
-    if len(text) > 4 * limit:
-        text = text[: 4 * limit]
-    text = _CONTROL.sub("", _ESCAPES.sub("", text))
-    return text if len(text) <= limit else text[: limit - 4] + " ..."
 
 
 @dataclass
@@ -75,7 +56,11 @@ class _Specs(KernelSpecManager):
     def __init__(self, argv: Sequence[str], env: dict[str, str]) -> None:
         super().__init__()
         self._spec = KernelSpec(
-            argv=list(argv), env=env, interrupt_mode="message", language="python", display_name="kernel"
+            argv=list(argv),
+            env=env,
+            interrupt_mode="message",
+            language="python",
+            display_name="kernel",
         )
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
@@ -90,21 +75,27 @@ class StrictKernel(RunningKernel):
         forbids: every name that some probe forbids.
         limits: what it may use.
         mode: how it is shut in (`sandbox.Protection.mode`).
+        grader: this process's parent; with it the kernel ends.
 
     Raises:
         RuntimeError: it did not start; says why.
     """
 
-    def __init__(self, folder: Path, forbids: Sequence[str], limits: Limits, mode: str) -> None:
+    def __init__(
+        self, folder: Path, forbids: Sequence[str], limits: Limits, mode: str, grader: int
+    ) -> None:
         self.limits, self.mode = limits, mode
-        self.place = sandbox.Place(
-            folder / "seen", folder / "sockets", folder / "seen" / "library", folder / "seen" / "data"
+        self.place = namespaces.Place(
+            visible=folder / "seen",
+            sockets=folder / "sockets",
+            library=folder / "seen" / "library",
+            data=folder / "seen" / "data",
         )
         started = time.monotonic()
-        self._furnish(forbids)
+        self._originals, self._control = gates.furnish(self.place, forbids)
         self._received = self._messages_seen = 0
         self._looked, self._said = 0.0, b""
-        self._parent = os.getppid()
+        self._grader = grader
         context = zmq.Context()
         # A message larger than all a cell may print is not even received.
         context.MAXMSGSIZE = (limits.output_kb + 1024) * 1024
@@ -124,6 +115,9 @@ class StrictKernel(RunningKernel):
         }
         for socket in self._channels:
             self._poller.register(socket, zmq.POLLIN)
+        # A connection breaks only where something larger than allowed was sent, or at the end.
+        self._breaks = self.kc.iopub_channel.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._poller.register(self._breaks, zmq.POLLIN)
         try:
             self._wait_until_ready(started + limits.start_seconds)
         except BaseException:
@@ -132,37 +126,18 @@ class StrictKernel(RunningKernel):
         self._close_up()
         self.start_seconds = time.monotonic() - started
 
-    def _furnish(self, forbids: Sequence[str]) -> None:
-        """Lay out what the kernel sees."""
-        seen = self.place.visible
-        seen.mkdir(mode=0o755)
-        self.place.sockets.mkdir(mode=0o755)
-        self.place.library.mkdir()
-        originals = gates.stage(self.place.library, forbids)
-        self._originals, self._control = seen / "originals.json", seen / "forbidden"
-        gates.write_originals(self._originals, originals)
-        self._control.write_bytes(b"")
-        shutil.copyfile(Path(__file__).parent / "kernel.py", seen / "kernel.py")
-        (seen / "passwd").write_text("student:x:0:0::/tmp/home:/bin/sh\n", encoding="ascii")
-        for name in sandbox.DATA_FOLDERS:
-            (self.place.data / name).mkdir(parents=True)
-        for fonts in sandbox.font_lists():
-            shutil.copyfile(fonts, seen / fonts.name)
-        for path in (seen, *seen.rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-
     def _launch(self) -> None:
         # Everything of the connection file but its place is inside; so the kernel sees it too.
         inner = [
             sys.executable, str(self.place.visible / "kernel.py"), str(self._originals),
             str(self._control), "-f", "{connection_file}", "--HistoryManager.enabled=False",
         ]  # fmt: skip
-        bounds = sandbox.Bounds(
+        bounds = namespaces.Bounds(
             self.limits.memory_mb, self.limits.disk_mb, int(self.limits.total_seconds) + 60,
             self.limits.threads, self.limits.open_files,
         )  # fmt: skip
-        argv = sandbox.command(inner, self.place, bounds, self.mode)
-        env = sandbox.environment(self.place, self.mode != "none")
+        argv = namespaces.command(inner, self.place, bounds, self.mode)
+        env = namespaces.environment(self.place, self.mode != "none")
         self.km = KernelManager(
             kernel_spec_manager=_Specs(argv, env), kernel_name="kernel", transport="ipc",
             ip=str(self.place.sockets / "s"),
@@ -178,7 +153,8 @@ class StrictKernel(RunningKernel):
 
     @property
     def _process(self) -> Any:
-        return self.km.provisioner.process
+        provisioner: Any = self.km.provisioner
+        return provisioner.process
 
     @property
     def process(self) -> int | None:
@@ -192,7 +168,8 @@ class StrictKernel(RunningKernel):
         while waiting:
             now = time.monotonic()
             if now > deadline:
-                raise RuntimeError(f"the kernel did not start within {self.limits.start_seconds:g} s")
+                limit = f"{self.limits.start_seconds:g} s"
+                raise RuntimeError(f"the kernel did not start within {limit}")
             if now - asked > 1:
                 asked = now
                 for channel in (self.kc.shell_channel, self.kc.control_channel):
@@ -225,7 +202,13 @@ class StrictKernel(RunningKernel):
 
     def _messages(self, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
         """What arrives: (channel, message); at most a few, so that the kernel is looked at."""
-        for socket, _ in self._poller.poll(seconds * 1000):
+        for socket, _ in self._poller.poll(int(seconds * 1000)):
+            if socket is self._breaks:
+                self._poller.unregister(socket)
+                time.sleep(LOOK_SECONDS)  # an end takes a moment to be seen
+                self._looked = 0.0
+                self._look()
+                raise _Trouble(f"more than {self.limits.output_kb} kB of output at once")
             for _ in range(100):
                 try:
                     frames = socket.recv_multipart(zmq.NOBLOCK)
@@ -233,7 +216,8 @@ class StrictKernel(RunningKernel):
                     break
                 self._received += sum(map(len, frames))
                 self._messages_seen += 1
-                if self._received > self.limits.output_kb * 1024 or self._messages_seen > MAX_MESSAGES:
+                much = self._received > self.limits.output_kb * 1024
+                if much or self._messages_seen > MAX_MESSAGES:
                     raise _Trouble(f"more than {self.limits.output_kb} kB of output")
                 try:
                     _, parts = self.kc.session.feed_identities(frames)
@@ -250,7 +234,7 @@ class StrictKernel(RunningKernel):
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
-        if os.getppid() != self._parent:
+        if os.getppid() != self._grader:
             raise KeyboardInterrupt("the grader is gone")
         self._drain()
         process = self.process
@@ -282,13 +266,12 @@ class StrictKernel(RunningKernel):
             return f"the kernel was ended by {names.get(number, f'signal {number}')}"
         return f"the kernel left with exit code {code}"
 
-    def execute(self, source: str, seconds: float, probe: bool = False) -> Outcome:
+    def execute(self, source: str, seconds: float) -> Outcome:
         """Run code and wait for its end, however it comes.
 
         Args:
-            source: the code.
+            source: the code; its first line may make it a probe (see `kernel`).
             seconds: how long it may take.
-            probe: run it as a probe (see `kernel`).
 
         Returns:
             What came of it. After "died" the kernel is gone and this object of no more use.
@@ -296,7 +279,7 @@ class StrictKernel(RunningKernel):
         self._received = self._messages_seen = 0
         outcome = Outcome()
         try:
-            self._converse(f"{PROBE}\n{source}" if probe else source, seconds, outcome)
+            self._converse(source, seconds, outcome)
         except _Trouble as trouble:
             if outcome.status != "timeout":
                 outcome.status, outcome.reason = "died", str(trouble)
@@ -352,6 +335,7 @@ class StrictKernel(RunningKernel):
         if running is not None:
             running.wait()
         if hasattr(self, "kc"):
+            self.kc.iopub_channel.socket.disable_monitor()
             self.kc.stop_channels()
         with suppress(Exception):
             self.km.cleanup_resources()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -27,6 +28,7 @@ MISHAPS = {
     "died": "Your code ended the Python process it ran in: memory, a crash, or an exit.",
     "skipped": "This was not run: the time for the whole notebook was used up before it.",
 }
+_PLACE = re.compile(r"^Cell In\[\d+\], line \d+.*(?:\n.+)*", re.M)
 
 
 @dataclass(frozen=True)
@@ -186,10 +188,10 @@ def expectations(release: Release, result: Mapping[str, Any]) -> dict[str, Any]:
     for probe in release.probes:
         cell = result["probes"].get(probe.id, {})
         if cell.get("status") != "ok" or not _finite(cell.get("value")):
-            said = str(cell.get("message", "")).strip() or str(cell.get("status"))
+            words = said(cell) or str(cell.get("status"))
             raise CourseError(
                 f"{release.name}: the reference's own run of probe {probe.id} gave no finite "
-                f"numbers ({said.splitlines()[0]}), so nothing can be graded: mend the notebook."
+                f"numbers ({words.splitlines()[0]}), so nothing can be graded: mend the notebook."
             )
         if cell.get("forbidden"):
             raise CourseError(
@@ -230,13 +232,33 @@ def mark_submission(
         notes=(*result["notes"], *_notes(marks)),
         answers=dict(result["answers"]),
         code=dict(code),
-        checks={key: str(cell.get("message", "")) for key, cell in result["checks"].items()},
+        checks={
+            key: said(cell).removeprefix("CheckFailed: ")
+            for key, cell in result["checks"].items()
+            if cell["status"] == "error"
+        },
         extras=tuple(
-            f"{cell['status']}: {cell.get('message', '')}".strip(": ")
+            said(cell, place=True) or str(cell["status"])
             for cell in result["extras"]
             if cell["status"] in ("error", "timeout", "died")
         ),
     )
+
+
+def said(cell: Mapping[str, Any], place: bool = False) -> str:
+    """Shorten what a cell's run said to what a student can use.
+
+    Args:
+        cell: its result; an error's message is "ENAME: EVALUE" and a traceback.
+        place: whether to add where in the student's own code it happened.
+
+    Returns:
+        The words before the traceback, once each, and perhaps the last place in a cell.
+    """
+    head, _, trace = str(cell.get("message", "")).strip().partition("\n----------")
+    lines = list(dict.fromkeys(head.splitlines()))
+    where = _PLACE.findall(trace) if place else []
+    return "\n".join(lines + (["", where[-1].rstrip()] if where else []))
 
 
 def without_run(release: Release, reason: str, verdict: str = "skipped") -> Grade:
@@ -261,17 +283,17 @@ def _mark(
     code: str | None,
     reference: Any,
 ) -> Mark:
-    status, words = str(cell.get("status", "skipped")), str(cell.get("message", "")).strip()
+    status, words = str(cell.get("status", "skipped")), said(cell)
     if cell.get("forbidden"):
         names = ", ".join(cell["forbidden"])
-        said = f"Your answer calls {names}. This block is yours to write, so it earns nothing."
-        return Mark(probe, 0.0, "forbidden", said)
+        reason = f"Your answer calls {names}. This block is yours to write, so it earns nothing."
+        return Mark(probe, 0.0, "forbidden", reason)
     if status == "ok":
         return _compare(probe, cell.get("value"), reference)
     begun = str(answer.get("status", "ok"))
     if begun in ("timeout", "died") or (begun == "error" and words.startswith("NameError")):
         # What went wrong began in the exercise's own cell: a syntax error, an endless loop.
-        status, words = begun, str(answer.get("message", "")).strip() or words
+        status, words = begun, said(answer, place=True) or words
     if code is None:
         return Mark(probe, 0.0, "missing", "The cell of this exercise is not in your notebook.")
     if words.startswith("NotImplementedError") and "raise NotImplementedError" in code:
@@ -292,10 +314,10 @@ def _compare(probe: Probe, value: Any, reference: Any) -> Mark:
 
 
 def _notes(marks: Sequence[Mark]) -> list[str]:
-    said = {
+    words = {
         "forbidden": "calls a forbidden block",
         "timeout": "took too long",
         "died": "ended the kernel",
         "missing": "cell missing",
     }
-    return [f"{mark.probe.id}: {said[mark.verdict]}" for mark in marks if mark.verdict in said]
+    return [f"{mark.probe.id}: {words[mark.verdict]}" for mark in marks if mark.verdict in words]

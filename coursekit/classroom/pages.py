@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -35,9 +36,12 @@ p { margin: .4rem 0; overflow-wrap: anywhere; }
 .points { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .badge { border-radius: 99px; padding: .1rem .65rem; font-size: .85rem; font-weight: 600;
   white-space: nowrap; }
-.good .badge, .badge.good { background: var(--good-ground); color: var(--good); }
-.bad .badge, .badge.bad { background: var(--bad-ground); color: var(--bad); }
-meter { width: 100%; height: .9rem; margin: .6rem 0 .2rem; }
+.badge.good { background: var(--good-ground); color: var(--good); }
+.badge.bad { background: var(--bad-ground); color: var(--bad); }
+meter { width: 100%; height: 1.1rem; margin: .6rem 0 .2rem; }
+meter::-webkit-meter-bar { background: var(--ground); border: 1px solid var(--line); }
+meter::-webkit-meter-optimum-value { background: var(--good); }
+meter::-moz-meter-bar { background: var(--good); }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0;
   padding: .7rem .8rem; font: .84rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, monospace;
   overflow-x: auto; max-height: 26rem; }
@@ -106,7 +110,7 @@ def feedback(release: Release, name: str, grade: Grade, marks: Mapping[str, floa
     body = [
         f'<p class="soft">{escape(title)}</p>',
         f"<h1>{escape(name)}</h1>",
-        '<section class="card good">' if share >= 0.5 else '<section class="card bad">',
+        '<section class="card good">' if share == 1 else '<section class="card">',
         '<div class="head">',
         f'<span class="score">{grade.total:g} / {grade.maximum:g}</span>',
         f"<span>{escape(_verdict_line(release, grade))}</span>",
@@ -165,24 +169,22 @@ def _exercise(exercise: Exercise, grade: Grade) -> list[str]:
         '<div class="head">',
         f"<h3>{escape(exercise.id)}</h3>",
         f'<span class="points">{_of(points, exercise.points)}</span>',
-        *([f'<span class="badge">{_badge(marks[0])}</span>'] if _uniform(marks) else []),
+        *([_badge(marks[0])] if marks and _uniform(marks) else []),
         "</div>",
     ]
     if _uniform(marks):
         out += _why(marks[0]) if marks else []
     else:
         for mark in marks:
-            colour = "good" if mark.verdict == "right" else "bad"
+            earned = _of(mark.points, mark.probe.points)
             out += [
                 '<div class="probe">',
-                f'<p><span class="badge {colour}">{_badge(mark)}</span> '
-                f"{escape(mark.probe.id)}, {_of(mark.points, mark.probe.points)}</p>",
+                f"<p>{_badge(mark)} {escape(mark.probe.id)}, {earned}</p>",
                 *_why(mark),
                 "</div>",
             ]
     said = grade.checks.get(exercise.id, "")
-    if said and not right and not said.startswith("NotImplementedError"):
-        said = said.removeprefix("CheckFailed: ")
+    if said and not right and not all(mark.verdict == "blank" for mark in marks):
         out += ['<p class="soft">The check in the notebook says:</p>']
         out += [f"<blockquote>{escape(said)}</blockquote>"]
     code = grade.code.get(exercise.id)
@@ -198,8 +200,8 @@ def _uniform(marks: Sequence[Mark]) -> bool:
 
 
 def _badge(mark: Mark) -> str:
-    sign = "\u2713" if mark.verdict == "right" else "\u2717"
-    return f"{sign} {escape(VERDICTS[mark.verdict])}"
+    colour, sign = ("good", "\u2713") if mark.verdict == "right" else ("bad", "\u2717")
+    return f'<span class="badge {colour}">{sign} {escape(VERDICTS[mark.verdict])}</span>'
 
 
 def _why(mark: Mark) -> list[str]:
@@ -207,11 +209,17 @@ def _why(mark: Mark) -> list[str]:
     return out + ([f'<pre class="words">{escape(mark.details)}</pre>'] if mark.details else [])
 
 
+def _course_text(words: str) -> str:
+    """Escape a text of the course and set its bold and slanted words; formulas stay as TeX."""
+    bold = re.sub(r"\*\*([^*\n]+)\*\*", r"<strong>\1</strong>", escape(words))
+    return re.sub(r"(?<![\w*$\\])\*([^*$\n]+)\*(?![\w*])", r"<em>\1</em>", bold)
+
+
 def _question(question: Question, answer: str, points: float | None) -> list[str]:
     if points is not None:
         said, colour = _of(points, question.points), "good" if points else "bad"
     elif answer:
-        said, colour = f"to be read by a person, {question.points:g} points", "good"
+        said, colour = f"to be read by a person, {question.points:g} points", ""
     else:
         said, colour = f"not answered, 0 of {question.points:g} points", "bad"
     return [
@@ -220,7 +228,7 @@ def _question(question: Question, answer: str, points: float | None) -> list[str
         f"<h3>{escape(question.id)}</h3>",
         f'<span class="points">{escape(said)}</span>',
         "</div>",
-        f"<blockquote>{escape(question.words)}</blockquote>",
+        f"<blockquote>{_course_text(question.words)}</blockquote>",
         *(["<p>Your answer:</p>", f'<pre class="words">{escape(answer)}</pre>'] if answer else []),
         "</section>",
     ]
@@ -243,9 +251,9 @@ def answers(question: Question, given: Mapping[str, Mapping[str, str]]) -> str:
         f'<p class="soft">{question.points:g} points; {len(written)} answers. Type the marks into '
         f"column <code>{escape(question.id)}</code> of grades.csv and run the same command again: "
         "they then stand on the students' pages too.</p>",
-        f"<blockquote>{escape(question.words)}</blockquote>",
+        f"<blockquote>{_course_text(question.words)}</blockquote>",
         '<section class="card good">',
-        f'<pre class="words">{escape(question.model)}</pre>',
+        f"<blockquote>{_course_text(question.model)}</blockquote>",
         "</section>",
     ]
     for name, words in written.items():

@@ -8,6 +8,7 @@ grader wrote it and from what is seen outside, never by a tag, a marker or an ou
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -20,12 +21,14 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from coursekit.classroom import gates
-from coursekit.classroom.kernels import Outcome, StrictKernel, clean
+from coursekit.classroom.kernel import COURSE, PROBE
+from coursekit.classroom.kernels import Outcome, StrictKernel
 from coursekit.classroom.limits import Limits
-from coursekit.classroom.results import CellResult, numbers, probe_seed
+from coursekit.classroom.results import CellResult, clean, numbers, probe_seed
 
 MAX_EXTRA_ENDS = 3  # deaths and timeouts of a student's extra cells, before the rest is left out
 EXTRA_SHARE = 1 / 3  # of the time, for all extra cells together
+_TIME_IS_UP = "not run: the time for one submission is used up"
 _REPLAYED = ("release", "extra", "exercise")
 
 
@@ -54,7 +57,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
-class StrictFile(IPyNbFile):  # type: ignore[misc]
+class StrictFile(IPyNbFile):
     """The notebook, its kernel and the rules of the run."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,10 +65,12 @@ class StrictFile(IPyNbFile):  # type: ignore[misc]
         job = json.loads(Path(self.config.getoption("--coursekit-job")).read_text(encoding="utf-8"))
         self.limits = Limits(**job["limits"])
         self.seed, self.mode = int(job["seed"]), str(job["mode"])
-        self.results = Path(job["results"])
+        self.results, self.grader = Path(job["results"]), int(job["grader"])
         self.end = time.monotonic() + self.limits.total_seconds
         self.kernel: StrictKernel | None = None
         self.folder: Path | None = None
+        self.apart = False  # whether each exercise gets a kernel without the others' cells
+        self.running: str | None = None  # the exercise that the kernel was started for
         self.good: list[StrictCell] = []  # what a fresh kernel has to run again
         self.ended: set[str] = set()  # exercises of which a probe died or timed out
         self.extra_ends, self.extra_left = 0, EXTRA_SHARE * self.limits.total_seconds
@@ -75,7 +80,11 @@ class StrictFile(IPyNbFile):  # type: ignore[misc]
         """Take nbval's cells without the options that it read from their text and tags."""
         cells = [
             StrictCell.from_parent(
-                self, name=found.name, cell_num=found.cell_num, cell=found.cell, options={"skip": False}
+                self,
+                name=found.name,
+                cell_num=found.cell_num,
+                cell=found.cell,
+                options={"skip": False},
             )
             for found in super().collect()
         ]
@@ -91,6 +100,8 @@ class StrictFile(IPyNbFile):  # type: ignore[misc]
     def teardown(self) -> None:
         """End the kernel."""
         self._stop()
+        if os.getppid() != self.grader:  # nobody is left to clear up
+            shutil.rmtree(self.results.parent, ignore_errors=True)
 
     def note(self, **words: Any) -> None:
         """Write a line of results; what is written stands, whatever happens next."""
@@ -113,7 +124,7 @@ class StrictFile(IPyNbFile):  # type: ignore[misc]
             try:
                 place = self.folder / str(attempt)
                 place.mkdir(mode=0o711)
-                kernel = StrictKernel(place, self.forbids, self.limits, self.mode)
+                kernel = StrictKernel(place, self.forbids, self.limits, self.mode, self.grader)
                 break
             except RuntimeError as error:
                 # A machine that is too busy for a moment must cost nobody marks.
@@ -123,27 +134,45 @@ class StrictFile(IPyNbFile):  # type: ignore[misc]
         self.note(start_seconds=kernel.start_seconds)
         return kernel
 
-    def ready(self) -> StrictKernel:
-        """The kernel, with all earlier good cells run in it."""
+    def ready(self, cell: StrictCell) -> StrictKernel | None:
+        """The kernel, with the earlier good cells run in it; None when the time is used up."""
+        exercise = cell.about["exercise"]
+        if self.apart and self.running != exercise:
+            self._stop()
         while self.kernel is None or not self.kernel.alive:
-            self.kernel = self._start()
-            for cell in list(self.good):
-                outcome = self.kernel.execute(cell.cell.source, self.limits.cell_seconds)
+            if time.monotonic() >= self.end:
+                return None
+            self.kernel, self.running = self._start(), exercise
+            for earlier in self.replays(exercise):
+                outcome = earlier.run_in(self.kernel)
                 if outcome.status in ("timeout", "died"):
-                    self.good.remove(cell)  # it does not end the same way twice
+                    self.good.remove(earlier)  # it does not end the same way twice
                     self._stop()
                     break
         return self.kernel
 
+    def replays(self, exercise: str | None) -> list[StrictCell]:
+        """What a fresh kernel has to run again before it comes to an exercise."""
+        return [
+            cell
+            for cell in self.good
+            if not self.apart
+            or cell.about["role"] == "release"
+            or cell.about["exercise"] == exercise
+        ]
+
     def seconds_for(self, cell: StrictCell) -> float:
         """How long a cell may take: its limit, or less where the exercises to come need a share."""
         left = self.end - time.monotonic()
+        if cell.about["role"] == "release":
+            # The course's own cells import torch, which on a busy machine takes long.
+            return min(max(self.limits.cell_seconds, self.limits.start_seconds), left)
         if cell.about["role"] == "extra":
             left = min(left, self.extra_left)
         return min(self.limits.cell_seconds, left / max(cell.to_come, 1))
 
 
-class StrictCell(IPyNbCell):  # type: ignore[misc]
+class StrictCell(IPyNbCell):
     """One cell: run, judged from outside, written down."""
 
     to_come = 0
@@ -161,7 +190,7 @@ class StrictCell(IPyNbCell):  # type: ignore[misc]
         """Why this cell is not to be run; "" if it is."""
         file, role, exercise = self.parent, self.about["role"], self.about["exercise"]
         if file.end <= time.monotonic():
-            return f"not run: the time for one submission ({file.limits.total_seconds:g} s) is used up"
+            return _TIME_IS_UP
         if role == "check" and exercise in file.ended:
             return "not run: a probe of this exercise came to no end"
         if role == "extra" and file.extra_ends >= MAX_EXTRA_ENDS:
@@ -174,28 +203,50 @@ class StrictCell(IPyNbCell):  # type: ignore[misc]
         """Run the cell and write down what came of it; pytest sees a failure unless it is ok."""
         started = time.monotonic()
         skipped = self.reason_to_skip(self.parent.seconds_for(self))
-        if skipped:
-            result = CellResult(self.cell.id, "skipped", message=skipped)
+        kernel = None if skipped else self.parent.ready(self)
+        if kernel is None:
+            result = CellResult(self.cell.id, "skipped", message=skipped or _TIME_IS_UP)
         else:
-            kernel = self.parent.ready()
             started = time.monotonic()
-            result = self._judge(self._execute(kernel))
+            result = self._judge(self._second_chance(self.run_in(kernel)))
         self._account(result, time.monotonic() - started)
         if result.status != "ok":
             raise NbCellError(self.cell_num, result.status, "", None)
 
-    def _execute(self, kernel: StrictKernel) -> Outcome:
+    def run_in(self, kernel: StrictKernel) -> Outcome:
+        """Run the cell's source in a kernel."""
         file, about = self.parent, self.about
         seconds = max(file.seconds_for(self), 1.0)
+        if about["role"] == "release":
+            return kernel.execute(f"{COURSE}\n{self.cell.source}", seconds)
         if about["role"] != "probe":
             return kernel.execute(self.cell.source, seconds)
         probe = about["probe"]
         kernel.forbid([*probe.get("forbids", []), *gates.ALWAYS])
         try:
-            source = f"seed = {probe_seed(file.seed, probe['id'])}\n{self.cell.source}"
-            return kernel.execute(source, seconds, probe=True)
+            own = probe_seed(file.seed, probe["id"])
+            return kernel.execute(f"{PROBE}\nseed = {own}\n{self.cell.source}", seconds)
         finally:
             kernel.forbid([])
+
+    def _second_chance(self, outcome: Outcome) -> Outcome:
+        """Where a kernel died, try without the other exercises' cells.
+
+        A thread or a setting that another cell left behind may have been the reason; then this
+        exercise and those to come are run apart from it.
+        """
+        file, exercise = self.parent, self.about["exercise"]
+        if outcome.status != "died" or self.about["role"] not in ("exercise", "probe"):
+            return outcome
+        everything = len(file.good)
+        file.apart = True
+        if len(file.replays(exercise)) < everything:
+            kernel = file.ready(self)
+            second = self.run_in(kernel) if kernel is not None else outcome
+            if second.status != "died":
+                return second
+        file.apart = False
+        return outcome
 
     def _judge(self, outcome: Outcome) -> CellResult:
         name, reply = self.cell.id, outcome.reply
@@ -208,7 +259,9 @@ class StrictCell(IPyNbCell):  # type: ignore[misc]
         if outcome.status == "error":
             first = f"{clean(reply.get('ename'), 100)}: {clean(reply.get('evalue'), 2000)}"
             lines = reply.get("traceback")
-            below = "\n".join(clean(line) for line in lines[:200]) if isinstance(lines, list) else ""
+            below = (
+                "\n".join(clean(line) for line in lines[:200]) if isinstance(lines, list) else ""
+            )
             message = first if probe or not below else f"{first}\n{below}"
             return CellResult(name, "error", message=clean(message, 4000), forbidden=forbidden)
         if not probe:

@@ -20,7 +20,7 @@ from coursekit.classroom.cells import (
     question_id,
     source_of,
 )
-from coursekit.classroom.dependencies import names_of, needed
+from coursekit.classroom.dependencies import names_of, needed, trim_imports
 from coursekit.classroom.matching import match
 from coursekit.notebook_files import KERNELSPEC
 
@@ -134,8 +134,13 @@ def _add_extras(parts: list[_Part], sources: Sequence[str], exercise: str | None
 
 def _choose(parts: Sequence[_Part]) -> list[_Part]:
     must = ("exercise", "probe", "check", "extra")
-    chosen = needed([(names_of(part.source), part.role in must) for part in parts])
-    return [part for place, part in enumerate(parts) if place in chosen]
+    names = [names_of(part.source) for part in parts]
+    chosen = sorted(needed([(n, part.role in must) for n, part in zip(names, parts, strict=True)]))
+    wanted = {name for place in chosen for name in names[place].needs}
+    for place in chosen:
+        if parts[place].role == "release":
+            parts[place].source = trim_imports(parts[place].source, wanted)
+    return [parts[place] for place in chosen]
 
 
 def _notebook(parts: Sequence[_Part]) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 MAX_VALUE = 4 << 20  # characters of a probe's value
+MAX_PRINTED = 20_000  # characters kept of a text
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,18 @@ def numbers(text: Any) -> Any:
     if not _only_numbers(value):
         raise ValueError("the result is not made of numbers")
     return value
+
+
+def clean(text: Any, limit: int = MAX_PRINTED) -> str:
+    r"""Make text from a kernel fit for a report: no escape sequences, no control characters.
+
+    Example:
+        >>> clean("\x1b[31mred\x1b[0m\r\n\x00end")
+        'red\nend'
+    """
+    if not isinstance(text, str):
+        return ""
+    if len(text) > 4 * limit:
+        text = text[: 4 * limit]
+    text = _CONTROL.sub("", _ESCAPES.sub("", text))
+    return text if len(text) <= limit else text[: limit - 4] + " ..."

@@ -88,6 +88,7 @@ def execute(notebook: Mapping[str, Any], seed: int, limits: Limits, sandboxed: b
     try:
         results = folder / "results.jsonl"
         job = {"limits": asdict(limits), "seed": seed, "mode": mode, "results": str(results)}
+        job["grader"] = os.getpid()
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         (folder / "notebook.ipynb").write_text(json.dumps(dict(notebook)), encoding="utf-8")
         results.touch()
@@ -167,7 +168,9 @@ def _collect(
             cells.append(CellResult(**{**values, "forbidden": tuple(values["forbidden"])}))
         else:
             cells.append(CellResult(cell["id"], "skipped", message=ended or "not run"))
-    broken = [line["broken"] for line in lines if "broken" in line] or ([ended] if not found else [])
+    broken = [line["broken"] for line in lines if "broken" in line]
+    if not found:
+        broken.append(ended or "no cell was run")
     if broken and notebook["cells"]:
         raise CourseError(f"The grader itself failed, so this counts for nothing: {broken[0]}")
     return Run(cells, sum(starts), len(starts), seconds)

@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 from coursekit.errors import CourseError
 
 Key = TypeVar("Key")
+GONE = "The Dask scheduler is gone. Start it again: the same command goes on from here."
 
 
 class Pool(Protocol):
@@ -96,12 +97,17 @@ class DaskPool:
     def __init__(self, address: str, seconds: float = 15.0) -> None:
         try:
             from distributed import Client
+            from distributed.comm.core import CommClosedError
             from distributed.scheduler import KilledWorker
         except ImportError:
             raise CourseError(
                 "--scheduler needs dask.distributed: pip install 'coursekit[classroom]'."
             ) from None
-        self.lost: tuple[type[BaseException], ...] = (KilledWorker, CancelledError)
+        self.lost: tuple[type[BaseException], ...] = (
+            KilledWorker,
+            CommClosedError,
+            CancelledError,
+        )
         try:
             self._client = Client(address, timeout=seconds, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -112,7 +118,10 @@ class DaskPool:
     @property
     def width(self) -> int:
         """Twice the cluster's threads, as many as there are just now."""
-        return max(4, 2 * sum(self._client.nthreads().values()))
+        try:
+            return max(4, 2 * sum(self._client.nthreads().values()))
+        except (OSError, TimeoutError) as error:
+            raise CourseError(GONE) from error
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         """Start a task."""
@@ -121,9 +130,7 @@ class DaskPool:
     def renew(self) -> bool:
         """Hold the scheduler to be alive; the cluster mends itself."""
         if self._client.status != "running":
-            raise CourseError(
-                "The Dask scheduler is gone. Start it again: the same command goes on from here."
-            )
+            raise CourseError(GONE)
         return False
 
     def close(self) -> None:
@@ -143,7 +150,7 @@ def run_all(
         tasks: (key, arguments); taken as there is room for them.
 
     Yields:
-        (key, result); the result is None where a task was lost twice, the second time alone.
+        (key, result); the result is None where a task was lost even when it ran alone.
     """
     source = iter(tasks)
     waiting: dict[Future[Any], tuple[Key, Sequence[Any]]] = {}
@@ -180,9 +187,14 @@ def run_all(
         if broken:
             mend()
     for key, args in suspects:
+        yield key, _alone(pool, function, args)
+
+
+def _alone(pool: Pool, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+    # Twice: a machine short of memory may take a task that did nothing wrong.
+    for _ in range(2):
         try:
-            result = pool.submit(function, *args).result()
+            return pool.submit(function, *args).result()
         except pool.lost:
-            result = None
             pool.renew()
-        yield key, result
+    return None

@@ -1,4 +1,4 @@
-"""A filter of system calls for the kernel: what a notebook never needs and a namespace does not stop.
+"""A filter of system calls: what a notebook never needs and a namespace does not stop.
 
 Namespaces leave some ways around the limits: memory that no process shows (memfd, System V shared
 memory, a file system of one's own in a nested user namespace), sockets that know no network
@@ -75,7 +75,8 @@ def filter_bytes(machine: str | None = None) -> bytes | None:
     column, architecture = known
     denied, unknown = _refuse(errno.EPERM), _refuse(errno.ENOSYS)
     socket, clone, clone3 = (_SPECIAL[name][column] for name in ("socket", "clone", "clone3"))
-    program: list[tuple[int, int, int, int]] = [  # (operation, skip if true, skip if false, operand)
+    # (operation, how many to skip if true, and if false, operand)
+    program: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, architecture),
         (_RETURN, 0, 0, _KILL),

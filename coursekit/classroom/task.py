@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from coursekit.classroom.cells import parse
 from coursekit.classroom.rebuilding import rebuild
 from coursekit.classroom.submissions import Unreadable, read
+from coursekit.errors import CourseError
 
 if TYPE_CHECKING:
     from coursekit.classroom.limits import Limits
@@ -46,6 +47,8 @@ def grade_one(
         raise
     except Unreadable as error:
         return {"unreadable": str(error)}
+    except CourseError as error:
+        return {"failed": str(error)}
     except Exception as error:  # one submission must never end the run of the others
         return {"failed": f"{type(error).__name__}: {error}"[:500]}
 

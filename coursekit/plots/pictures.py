@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from coursekit.errors import CourseError
 from coursekit.plots.display import CSS_DPI, DOTS, style
@@ -64,6 +63,13 @@ def _enlarge(pictures: Tensor, scale: int) -> Tensor:
     """Each pixel `scale` times as wide and as high; grey becomes three channels."""
     large = pictures.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
     return large.expand(-1, 3, -1, -1)
+
+
+def _grid(pictures: Tensor, columns: int, gap: int) -> Tensor:
+    """Pictures (N, 3, H, W) side by side, with white gaps: (3, height, width)."""
+    from torchvision.utils import make_grid  # not above: live curves do without torchvision
+
+    return make_grid(pictures, nrow=columns, padding=gap, pad_value=1.0)
 
 
 def _fitting_scale(columns: int, width: int, room: int) -> int:
@@ -155,7 +161,7 @@ def picture_grid(
     large = _enlarge(pictures, scale or _fitting_scale(columns, width, _COMFORTABLE))
     head = _LABEL if titles is not None else 0
     large = torch.nn.functional.pad(large, (0, 0, head, 0), value=1.0)
-    grid = make_grid(large, nrow=columns, padding=gap, pad_value=1.0)
+    grid = _grid(large, columns, gap)
     above = _title_room(title)
     with style():
         figure = _canvas(grid.shape[2], grid.shape[1] + above)
@@ -231,9 +237,7 @@ def pictures_beside(
             part = slice(block * columns, (block + 1) * columns)
             for index, name in enumerate(names):
                 top = above + block * (block_height + block_gap) + index * row_height
-                grid = make_grid(
-                    _enlarge(checked[name][part], scale), nrow=columns, padding=gap, pad_value=1.0
-                )
+                grid = _grid(_enlarge(checked[name][part], scale), columns, gap)
                 _place(figure, grid, margin, top)
                 _write(
                     figure,
@@ -292,7 +296,7 @@ def manifold(
     pictures = check_pictures(torch.cat(chunks), "decode(z)")
     height, width = pictures.shape[2:]
     scale = _fitting_scale(n, width, 1180)
-    grid = make_grid(_enlarge(pictures, scale), nrow=n, padding=0)
+    grid = _grid(_enlarge(pictures, scale), n, 0)
     left, below, above = 96, 84, _title_room(title) or 12
     with style():
         figure = _canvas(left + grid.shape[2] + 16, above + grid.shape[1] + below)

@@ -59,6 +59,22 @@ def bernoulli_builtin_mean(x, a):
 
 
 bernoulli.wrong(
+    (
+        "logits clamped at 1000",
+        "rounds to 0 or 1",
+        lambda x, a: bernoulli_right(x, a.clamp(-1e3, 1e3)),
+    ),
+    ("first channel", "right value is", lambda x, a: bernoulli_each(x, a)[:, :1].flatten(1).sum(1)),
+    (
+        "large logits without a gradient",
+        "gradient that reaches logits is wrong",
+        lambda x, a: bernoulli_right(x, torch.where(a.abs() < 50, a, a.detach())),
+    ),
+    (
+        "a branch that overflows",
+        "not finite",
+        lambda x, a: torch.where(a < 30, x * a - (1 + a.exp()).log(), x * a - a).flatten(1).sum(1),
+    ),
     ("zeros", "whatever the inputs", lambda x, a: torch.zeros(len(x))),
     ("sign", "the sign is wrong", lambda x, a: -bernoulli_right(x, a)),
     ("no log", "probability itself", lambda x, a: bernoulli_right(x, a).exp()),

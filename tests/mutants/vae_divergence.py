@@ -50,6 +50,14 @@ def kl_writes(mu, v):
 
 
 kl.wrong(
+    ("free bits", "No limit", lambda mu, v: kl_right(mu, v).clamp(min=0.1)),
+    (
+        "free bits in each dimension",
+        "right value is",
+        lambda mu, v: kl_each(mu, v).clamp(min=0.1).sum(1),
+    ),
+    ("log_var clamped at 30", "No limit", lambda mu, v: kl_right(mu, v.clamp(-30, 30))),
+    ("root of the square", "not finite", lambda mu, v: kl_right((mu**2).sqrt(), v)),
     ("zeros", "whatever the inputs", lambda mu, v: torch.zeros(len(mu))),
     ("no half", "twice", lambda mu, v: 2 * kl_right(mu, v)),
     ("a quarter", "half", lambda mu, v: kl_right(mu, v) / 2),

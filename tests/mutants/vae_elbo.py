@@ -113,6 +113,19 @@ def log_q_minus_log_p(mu, v, z):
 
 
 elbo.wrong(
+    ("free bits", "right value is", elbo_with(join=lambda a, b: a - b.clamp(min=0.1))),
+    ("log_var clamped", "right value is", elbo_with(encoded=lambda mu, v: (mu, v.clamp(-10, 10)))),
+    ("likelihood limited", "right value is", elbo_with(join=lambda a, b: a.clamp(min=-100) - b)),
+    (
+        "softplus as standard deviation",
+        "right value is",
+        elbo_with(scale=torch.nn.functional.softplus),
+    ),
+    (
+        "straight through",
+        "gradient that reaches the encoder's log_var",
+        elbo_with(z_of=lambda mu, v, n: mu + ((v / 2).exp() * n).detach()),
+    ),
     ("zeros", "whatever the inputs", lambda x, e, d, n: torch.zeros(len(x))),
     ("negative ELBO", "negative ELBO", elbo_with(join=lambda a, b: b - a)),
     ("KL added", "divergence comes in with the wrong sign", elbo_with(join=lambda a, b: a + b)),
@@ -280,5 +293,7 @@ elbo.wrong(
         elbo_with(likelihood=lambda x, a: log_bernoulli(x.view(-1, 784), a.view(-1, 784))),
     ),
 )
+
+elbo.check_only["likelihood limited"] = "a drawn picture need not reach the limit"
 
 EXERCISES = [elbo]

@@ -72,6 +72,11 @@ def gaussian_terms(sum_of_terms):
 
 
 gaussian.wrong(
+    ("log_var clamped at 30", "No limit", lambda x, m, v: gaussian_right(x, m, v.clamp(-30, 30))),
+    ("value clamped", "No limit", lambda x, m, v: gaussian_right(x, m, v).clamp(-1e3, 1e3)),
+    ("never positive", "sometimes the wrong sign", lambda x, m, v: -gaussian_right(x, m, v).abs()),
+    ("16 bits", "nearly right", lambda x, m, v: gaussian_each(x, m, v).bfloat16().sum(1).float()),
+    ("divided by B", "number of pictures", lambda x, m, v: gaussian_right(x, m, v) / len(x)),
     ("zeros", "whatever the inputs", lambda x, m, v: torch.zeros(len(x))),
     ("zeros with a gradient", "whatever the inputs", lambda x, m, v: (0 * x * m * v).sum(1)),
     ("no log", "density itself", lambda x, m, v: gaussian_right(x, m, v).exp()),
@@ -214,7 +219,7 @@ gaussian.wrong(
     ),
     (
         "variance plus epsilon",
-        "No limit on log_var",
+        "No limit on any number",
         gaussian_terms(
             lambda x, m, v: (
                 -0.5 * (LOG_2PI + (v.exp() + 1e-6).log() + (x - m) ** 2 / (v.exp() + 1e-6))

@@ -29,6 +29,13 @@ def in_place_shift(w):
 
 
 importance.wrong(
+    ("top two", "right value is", lambda w: by_hand(w[:2]) + math.log(min(len(w), 2) / len(w))),
+    (
+        "S - 1",
+        "depends on the shape",
+        lambda w: torch.logsumexp(w, 0) - math.log(max(len(w) - 1, 1)),
+    ),
+    ("16 bits", "nearly right", lambda w: by_hand(w.half()).float()),
     ("zeros", "whatever the inputs", lambda w: torch.zeros(w.shape[1])),
     ("mean of logs", "mean of the logarithms", lambda w: w.mean(0)),
     ("sum, not mean", "a mean was asked", lambda w: torch.logsumexp(w, 0)),
@@ -42,7 +49,7 @@ importance.wrong(
     ("naive", "0 or infinite", lambda w: w.exp().mean(0).log()),
     ("naive in float64", "more digits", lambda w: w.double().exp().mean(0).log()),
     ("small constant", "small constant", lambda w: (w.exp().mean(0) + 1e-8).log()),
-    ("clamped", "does not change when log_w", lambda w: w.clamp(-80, 80).exp().mean(0).log()),
+    ("clamped", "right value is", lambda w: w.clamp(-80, 80).exp().mean(0).log()),
     (
         "one shift for all",
         "largest weight of all pictures",

@@ -142,7 +142,7 @@ mixture.wrong(
     ("sign", "wrong sign", lambda *a: -log_prob(*a)),
     (
         "softmax over pictures",
-        "does not change when z",
+        "right value is",
         weighted(lambda a, d: (a.log_softmax(0) + d).log_softmax(0).logsumexp(1)),
     ),
     (
@@ -206,6 +206,8 @@ mixture.wrong(
     ("zeros", "whatever the inputs", lambda c, n, m, v: torch.zeros_like(n)),
     ("log_vars as scale", "they are logarithms", lambda c, n, m, v: m[c] + v[c] * n),
     ("half as scale", "logarithm of the standard", lambda c, n, m, v: m[c] + v[c] / 2 * n),
+    ("counted from 1", "counted from 1", lambda c, n, m, v: sample(c - 1, n, m, v)),
+    ("log_vars clamped", "No limit", lambda c, n, m, v: sample(c, n, m, v.clamp(-10, 10))),
     ("variance squared", "squared", lambda c, n, m, v: m[c] + (2 * v[c]).exp() * n),
     ("root of log_vars", "for variances", lambda c, n, m, v: m[c] + v[c].abs().sqrt() * n),
     ("precision", "divided by", lambda c, n, m, v: m[c] + n / (v[c] / 2).exp()),

@@ -66,6 +66,15 @@ def half(x, r, s):
 
 
 loss.wrong(
+    ("free bits", "right value is", loss_with(half, lambda mu, v: kl(mu, v).clamp(min=0.5))),
+    ("never negative", "right value is", lambda *a: loss_by_terms(*a).clamp(min=0)),
+    ("absolute value", "sometimes the wrong sign", lambda *a: loss_by_terms(*a).abs()),
+    ("noise limited", "right value is", lambda *a: loss_by_terms(*a[:4], max(a[4], 0.01))),
+    (
+        "log_var clamped",
+        "right value is",
+        lambda x, r, mu, v, s: loss_by_terms(x, r, mu, v.clamp(-5, 5), s),
+    ),
     ("as published", "both slips", published()),
     ("sign mended only", "sign is mended", published(sign=-1.0)),
     ("constant mended only", "divergence comes in with the wrong sign", published(often=False)),

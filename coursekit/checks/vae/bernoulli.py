@@ -22,7 +22,7 @@ def _cases() -> list[Case]:
     def case(x: Tensor, logits: Tensor, title: str = "", clue: str = "") -> Case:
         return Case({"x": x, "logits": logits}, title, clue)
 
-    large = torch.tensor([200.0, -200.0, 200.0, -200.0, 20.0, -20.0, 60.0, -60.0])
+    large = torch.tensor([200.0, -200.0, 200.0, -200.0, 20.0, -20.0, 3e3, -60.0])
     return [
         case(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.25]])),
         case(
@@ -44,19 +44,25 @@ def _cases() -> list[Case]:
         case(
             torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]).repeat(2, 1).view(2, 1, 2, 4),
             torch.stack([large, -large]).view(2, 1, 2, 4),
-            title="logits of 200 and of -200",
+            title="logits of 200, -200 and beyond",
             clue="A probability that rounds to 0 or 1 cannot be mended afterwards: see step 3.",
         ),
     ]
 
 
-def _from_probability(per_pixel: Function) -> Function:
+def from_probability(per_pixel: Function) -> Function:
     """A slip written with x and p = sigmoid(logits), pixel by pixel."""
     return lambda x, logits: _per_picture(per_pixel(x, torch.sigmoid(logits)))
 
 
-def _guarded(x: Tensor, p: Tensor, epsilon: float) -> Tensor:
+def guarded(x: Tensor, p: Tensor, epsilon: float = 0.0) -> Tensor:
+    """Log-probability of each pixel with a small constant under the logarithms."""
     return x * torch.log(p + epsilon) + (1 - x) * torch.log(1 - p + epsilon)
+
+
+def cut_off(x: Tensor, p: Tensor) -> Tensor:
+    """Log-probability of each pixel, its logarithms cut off as torch's own function does."""
+    return x * p.log().clamp(min=-100) + (1 - x) * (1 - p).log().clamp(min=-100)
 
 
 def _clamped(x: Tensor, p: Tensor, epsilon: float) -> Tensor:
@@ -100,12 +106,12 @@ CHECK = Check(
             "Functions whose name says 'logits' apply the sigmoid themselves.",
         ),
         Slip(
-            lambda x, logits: _per_picture(_guarded(x, logits, 0.0)),
+            lambda x, logits: _per_picture(guarded(x, logits, 0.0)),
             "You took the logits for probabilities: the sigmoid is missing.",
             "Look at step 3 of the derivation above.",
         ),
         Slip(
-            lambda x, logits: _per_picture(_guarded(x, logits.clamp(1e-6, 1 - 1e-6), 0.0)),
+            lambda x, logits: _per_picture(guarded(x, logits.clamp(1e-6, 1 - 1e-6), 0.0)),
             "You took the logits for probabilities: the sigmoid is missing.",
             "Look at step 3 of the derivation above.",
         ),
@@ -138,7 +144,7 @@ CHECK = Check(
             "Look at step 6 of the derivation above.",
         ),
         Slip(
-            _from_probability(lambda x, p: x * torch.log(p)),
+            from_probability(lambda x, p: x * torch.log(p)),
             "The term of the black pixels, weighted by 1 - x, is missing.",
             "Look at step 2 of the derivation above: it has two terms.",
         ),
@@ -165,17 +171,17 @@ CHECK = Check(
             "The softplus has the wrong sign.",
         ),
         Slip(
-            _from_probability(lambda x, p: -((x - p) ** 2)),
+            from_probability(lambda x, p: -((x - p) ** 2)),
             "That is a squared error: a log-probability was asked.",
         ),
         Slip(
-            _from_probability(lambda x, p: _guarded(x, p, 0.0)),
+            from_probability(guarded),
             f"{_UNSTABLE}: work with the logits.",
             _STABLE,
         ),
         *(
             Slip(
-                _from_probability(lambda x, p, e=epsilon: _guarded(x, p, e)),
+                from_probability(lambda x, p, e=epsilon: guarded(x, p, e)),
                 f"{_UNSTABLE}: a small constant or a clamp hides that, and gives wrong numbers.",
                 _STABLE,
             )
@@ -183,16 +189,14 @@ CHECK = Check(
         ),
         *(
             Slip(
-                _from_probability(lambda x, p, e=epsilon: _clamped(x, p, e)),
+                from_probability(lambda x, p, e=epsilon: _clamped(x, p, e)),
                 f"{_UNSTABLE}: a small constant or a clamp hides that, and gives wrong numbers.",
                 _STABLE,
             )
             for epsilon in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
         ),
         Slip(
-            _from_probability(
-                lambda x, p: x * p.log().clamp(min=-100) + (1 - x) * (1 - p).log().clamp(min=-100)
-            ),
+            from_probability(cut_off),
             f"{_UNSTABLE}: the function of torch that you call clamps it at -100.",
             _STABLE,
         ),

@@ -31,10 +31,10 @@ def _cases() -> list[Case]:
             title="3 random rows with K = 3, in float64",
         ),
         case(
-            tensor([[30.0, 0.0], [0.0, -1.0]]),
-            tensor([[-20.0, 0.0], [0.0, 15.0]]),
-            title="log_var of 15 and of -20",
-            clue="No limit on log_var and no small constant belongs in the formula.",
+            tensor([[30.0, 0.0], [0.0, -1.0], [0.05, 0.0]]),
+            tensor([[-60.0, 0.0], [0.0, 40.0], [0.0, 0.1]]),
+            title="log_var of 40 and of -60",
+            clue="No limit on any number and no small constant belongs in the formula.",
         ),
     ]
 

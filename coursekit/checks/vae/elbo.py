@@ -11,6 +11,7 @@ from torch.distributions import Bernoulli, Normal
 
 from coursekit.checks.engine import Case, Check, Function, Inputs, Slip, run
 from coursekit.checks.parts import batch_slips, binary, grey, normal
+from coursekit.checks.vae.bernoulli import cut_off, from_probability, guarded
 from coursekit.checks.vae.divergence import divergence
 
 Encoder = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -51,28 +52,43 @@ def _elbo(x: Tensor, encode: Encoder, decode_logits: Decoder, noise: Tensor) -> 
     return likelihood - kl
 
 
-def _cases() -> list[Case]:
-    def case(x: Tensor, latents: int, seed: int, title: str, scale: float = 1.0) -> Case:
-        pixels = x[0].numel()
-        shapes = [(pixels, latents), (pixels, latents), (latents, pixels), (len(x), latents)]
-        mu, log_var, logits, noise = normal(seed, *shapes, dtype=x.dtype)
-        return Case(
-            {
-                "x": x,
-                MU: mu / pixels**0.5,
-                LOG_VAR: log_var / pixels**0.5,
-                LOGITS: scale * logits,
-                "noise": noise,
-            },
-            title,
-        )
+def _case(
+    title: str,
+    seed: int,
+    x: Tensor,
+    latents: int,
+    spread: float = 1.0,
+    log_var: float | None = None,
+    logits: float = 1.0,
+) -> Case:
+    """Random weights: mu of size `spread`; log_var too, or near the value given."""
+    pixels = x[0].numel()
+    shapes = [(pixels, latents), (pixels, latents), (latents, pixels), (len(x), latents)]
+    to_mu, to_log_var, to_logits, noise = normal(seed, *shapes, dtype=x.dtype)
+    to_log_var *= spread / pixels**0.5
+    if log_var is not None:
+        to_log_var += 2 * log_var / pixels  # about half of the pixels are white
+    inputs = {
+        "x": x,
+        MU: to_mu * spread / pixels**0.5,
+        LOG_VAR: to_log_var,
+        LOGITS: logits * to_logits,
+        "noise": noise,
+    }
+    return Case(inputs, title)
 
+
+def _cases() -> list[Case]:
+    tiny, large = (
+        "one picture of a single white pixel, K = 1",
+        "a decoder with logits in the hundreds",
+    )
     return [
-        case(torch.ones(1, 1, 1, 1), 1, 41, "one picture of a single white pixel, with K = 1"),
-        case(binary(42, 4, 1, 3, 3), 2, 43, "4 binary pictures of 3 x 3 pixels, with K = 2"),
-        case(grey(44, 3, 2, 2, 4), 3, 45, "3 grey pictures with 2 channels, with K = 3"),
-        case(binary(46, 5, 1, 2, 3).double(), 5, 47, "5 binary pictures, with K = 5, in float64"),
-        case(binary(48, 2, 1, 4, 4), 3, 49, "a decoder with logits in the hundreds", 150.0),
+        _case(tiny, 41, torch.ones(1, 1, 1, 1), 1, spread=0.2),
+        _case("4 binary pictures of 3 x 3 pixels, K = 2", 43, binary(42, 4, 1, 3, 3), 2),
+        _case("3 grey pictures with 2 channels, K = 3", 45, grey(44, 3, 2, 2, 4), 3),
+        _case("5 binary pictures, K = 5, in float64", 47, binary(46, 5, 1, 2, 3).double(), 5),
+        _case(large, 49, binary(48, 2, 1, 4, 4), 3, log_var=-20.0, logits=150.0),
     ]
 
 
@@ -128,18 +144,6 @@ def _other_kl(kl: Function) -> Function:
         return _likelihood(x, decode_logits(z)) - each
 
     return wrong
-
-
-def _naive(x: Tensor, logits: Tensor, epsilon: float = 0.0) -> Tensor:
-    p = torch.sigmoid(logits)
-    each = x * torch.log(p + epsilon) + (1 - x) * torch.log(1 - p + epsilon)
-    return each.flatten(1).sum(dim=1)
-
-
-def _clamped(x: Tensor, logits: Tensor) -> Tensor:
-    p = torch.sigmoid(logits)
-    each = x * p.log().clamp(min=-100) + (1 - x) * (1 - p).log().clamp(min=-100)
-    return each.flatten(1).sum(dim=1)
 
 
 _NOISE = "Look at step 4 of the derivation above: by what is the noise multiplied?"
@@ -316,13 +320,13 @@ CHECK = Check(
             "The log-likelihood is a squared error: pixels are Bernoulli here.",
         ),
         Slip(
-            _decoded(_naive),
+            _decoded(from_probability(guarded)),
             "With large logits the log-likelihood breaks down: a probability rounds to 0 or 1.",
             "Use the log-likelihood from logits of the exercise before.",
         ),
         *(
             Slip(
-                _decoded(lambda x, logits, e=epsilon: _naive(x, logits, e)),
+                _decoded(from_probability(lambda x, p, e=epsilon: guarded(x, p, e))),
                 "With large logits the log-likelihood is wrong: a small constant hides that a "
                 "probability rounds to 0 or 1.",
                 "Use the log-likelihood from logits of the exercise before.",
@@ -330,7 +334,7 @@ CHECK = Check(
             for epsilon in (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
         ),
         Slip(
-            _decoded(_clamped),
+            _decoded(from_probability(cut_off)),
             "With large logits the log-likelihood is wrong: it is clamped at -100.",
             "Use the log-likelihood from logits of the exercise before.",
         ),

@@ -46,7 +46,7 @@ def _density_cases() -> list[Case]:
             title="4 random z with K = 4 and C = 4 components, in float64",
         ),
         case(
-            60 * normal(64, (3, 6))[0],
+            300 * normal(64, (3, 6))[0],
             100 * normal(65, (3,))[0],
             *normal(66, (3, 6), (3, 6)),
             title="z far from all components, with K = 6",

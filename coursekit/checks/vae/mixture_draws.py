@@ -18,7 +18,7 @@ def _draw(component: Tensor, noise: Tensor, means: Tensor, log_vars: Tensor) -> 
 
 
 def _draw_cases() -> list[Case]:
-    def case(component: list[int], *values: Tensor, title: str = "") -> Case:
+    def case(component: list[int], *values: Tensor, title: str = "", clue: str = "") -> Case:
         noise, means, log_vars = values
         inputs = {
             "component": torch.tensor(component),
@@ -26,7 +26,7 @@ def _draw_cases() -> list[Case]:
             "means": means,
             "log_vars": log_vars,
         }
-        return Case(inputs, title)
+        return Case(inputs, title, clue)
 
     tensor = torch.tensor
     return [
@@ -40,6 +40,14 @@ def _draw_cases() -> list[Case]:
             [1, 0, 1],
             *normal(72, (3, 3), (2, 3), (2, 3), dtype=torch.float64),
             title="3 draws with K = 3 and C = 2 components, in float64",
+        ),
+        case(
+            [0, 1],
+            tensor([[1.0, -3.0], [0.5, 4.0]]),
+            tensor([[0.0, 1.0], [2.0, 0.0]]),
+            tensor([[20.0, -20.0], [0.0, -1.0]]),
+            title="log_vars of 20 and of -20",
+            clue="No limit on any number belongs in the formula.",
         ),
     ]
 
@@ -111,6 +119,11 @@ CHECK = Check(
         Slip(
             lambda c, noise, means, v: means[:1] + (v[:1] / 2).exp() * noise,
             "Every draw comes from the first component: component says which one it is.",
+            "What is stored in component, and how is a row of means picked by it?",
+        ),
+        Slip(
+            lambda c, noise, means, v: _draw(c - 1, noise, means, v),
+            "The components are counted from 1: the first one is number 0.",
             "What is stored in component, and how is a row of means picked by it?",
         ),
         Slip(

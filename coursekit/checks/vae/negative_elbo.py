@@ -32,6 +32,7 @@ def _cases() -> list[Case]:
         return normal(seed, *[(batch, dims)] * 2, *[(batch, latents)] * 2)
 
     tensor = torch.tensor
+    x, error, mu, log_var = drawn(85, 3, 6, 3)
     return [
         case(tensor([[1.0, 3.0]]), tensor([[0.0, 1.0]]), tensor([[1.0]]), tensor([[1.0]]), 0.5),
         case(*drawn(81, 4, 6, 2), 0.1, title="4 random rows with D = 6, K = 2, noise_var = 0.1"),
@@ -42,6 +43,14 @@ def _cases() -> list[Case]:
             title="5 random rows with D = K = 5, noise_var = 1, in float64",
         ),
         case(*drawn(84, 2, 9, 3), 25.0, title="2 random rows with D = 9, K = 3, noise_var = 25"),
+        case(
+            x,
+            x + 0.001 * error,
+            0.1 * mu,
+            15 * log_var * torch.eye(3),
+            1e-6,
+            title="good reconstructions, with noise_var = 1e-6",
+        ),
     ]
 
 
