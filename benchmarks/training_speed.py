@@ -99,7 +99,7 @@ def main() -> None:
         (data.validation.pictures, data.validation.labels), strict=True,
     )]  # fmt: skip
     split = Split(both[0], both[1])
-    data = replace(data, train=split, validation=split.take(0))
+    data = replace(data, train=split, validation=Split(both[0][:0], both[1][:0]))
     rows = []
     for _ in range(ROUNDS):
         row = {

@@ -106,6 +106,7 @@ def solved():
                 "**Think 2 (1 point).** And for i?\n\n*Model answer.* It is not.",
                 "answer",
             ),
+            words("end", "This is the end."),
         ],
         "metadata": {"kernelspec": {"name": "conda-env-mine", "display_name": "Mine"}},
         "nbformat": 4,

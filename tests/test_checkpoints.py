@@ -87,6 +87,27 @@ def test_saving_leaves_the_model_alone(tmp_path: Path) -> None:
     assert all(p.requires_grad and p.dtype == torch.float32 for p in one.parameters())
 
 
+def test_a_write_that_fails_leaves_the_older_file(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = checkpoints.save("a", model(1), CARD)
+    kept = path.read_bytes(), (place / "manifest.json").read_text()
+
+    def full_disk(_tensors: Any, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", full_disk)
+    for write in (
+        lambda: save_weights(model(2), path),
+        lambda: checkpoints.save("a", model(2), CARD),
+    ):
+        with pytest.raises(OSError, match="No space"):
+            write()
+    assert (path.read_bytes(), (place / "manifest.json").read_text()) == kept
+    assert left_over(path.parent) == ["a.safetensors"]
+
+
 # --- bad files ---------------------------------------------------------------------------------
 
 

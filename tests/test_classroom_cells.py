@@ -40,6 +40,7 @@ def test_a_release_is_read():
         (lambda n: n["cells"][7]["metadata"].clear(), "points=NUMBER"),
         (lambda n: n["cells"][7]["metadata"]["coursekit"]["probe"].pop("tolerance"), "tolerance"),
         (lambda n: n["cells"][7]["metadata"]["coursekit"]["probe"].update(points=3), "differ"),
+        (lambda n: n["cells"][7]["metadata"]["coursekit"]["probe"].update(id="sq"), "differ"),
         (lambda n: put(n, "probe-square", "# PROBE square\n1"), "points=NUMBER"),
         (lambda n: n["cells"][16]["metadata"].clear(), "without the tag"),
         (lambda n: put(n, "think-why-answer", "Because."), 'no "*Model answer.*"'),
@@ -86,7 +87,7 @@ def test_kinds():
     kinds = " ".join(kind(cell) for cell in release().cells)
     assert kinds == (
         "text code code code code exercise check probe text train code exercise check probe probe "
-        "text question question"
+        "text question question text"
     )
 
 
@@ -105,6 +106,13 @@ def test_cells_are_found_by_metadata_where_ids_were_renewed():
         cell["id"] = f"new-{number}"
         cell["source"] = f"changed {number}"
     assert found(cells)["exercise-sums"] == "changed 11"
+
+
+def test_an_id_says_more_than_metadata_which_a_copy_shares():
+    cells = solved()["cells"]
+    cells[5]["metadata"] = {"coursekit": {"cell": "exercise-square"}}
+    cells.insert(0, {**cells[5], "id": "copy", "source": "copied"})
+    assert found(cells)["exercise-square"] != "copied"
 
 
 def test_cells_are_found_in_a_notebook_from_colab():

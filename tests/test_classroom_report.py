@@ -109,6 +109,20 @@ def test_a_right_answer_is_not_lectured():
     assert "the notebook says" not in page and "2 of 2 exercises solved" in page
 
 
+def test_a_check_that_adds_nothing_is_not_shown():
+    one = grade("error", "wrong", "wrong", checks={"square": EVIL, "sums": "NameError: total"})
+    assert "the notebook says" not in words("Anna", one)
+    one = grade("blank", "wrong", "wrong", checks={"square": "no", "sums": "3 is wrong"})
+    assert words("Anna", one).count("the notebook says") == 1
+
+
+def test_the_courses_own_text_is_set_and_still_escaped():
+    text = "**Think.** *Why* is $a*b*c$ < 2?\n```python\nx = 1 ** 2 ** 3\n```\nAnd <b>?"
+    page = pages.answers(Question("q", 1, text, "*Model answer.* x"), {})
+    assert "<strong>Think.</strong> <em>Why</em> is $a*b*c$ &lt; 2?" in page
+    assert "<pre>x = 1 ** 2 ** 3\n</pre>" in page and "And &lt;b&gt;?" in page
+
+
 def test_questions_are_shown_with_their_state():
     one = grade(answers={"think-why": "Because.", "think-one": ""})
     page = words("Anna", one)

@@ -304,7 +304,7 @@ def test_a_run_from_the_first_cell_to_the_last():
         *task("loops", "def f(x):\n    while True: pass"),
         *task("after", DOUBLE),
         *task("unicode", "def f(x):\n    raise ValueError('\\ud800\\x1b[31m\\x00' + 'x' * 9999)"),
-        *task("hooks", textwrap.dedent(hooks).strip(), extra=[DOUBLE]),
+        *task("hooks", DOUBLE, extra=[textwrap.dedent(hooks).strip()]),
         *task("after-hooks", DOUBLE, probe="f(4)"),
     )
     assert run.kernels == 1

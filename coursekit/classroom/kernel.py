@@ -94,8 +94,9 @@ def usual_torch() -> Callable[[], None]:
 
 
 def _words(error: BaseException) -> str:
+    """What an error says; half characters, which no message can carry, become question marks."""
     try:
-        return str(error)[:2000]
+        return str(error)[:2000].encode("utf-8", "replace").decode()
     except BaseException:
         return ""
 
@@ -143,7 +144,8 @@ def kernel_class(gate: Any) -> type:
 def main() -> None:
     """Start the kernel: kernel.py ORIGINALS CONTROL [arguments of ipykernel]."""
     originals, control, *rest = sys.argv[1:]
-    seen = sys.path.pop(0)  # this file's folder
+    seen = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [folder for folder in sys.path if folder != seen]
     if "MPLCONFIGDIR" in os.environ and os.environ.get("USER") == "student":
         os.makedirs(os.environ["MPLCONFIGDIR"], exist_ok=True)
         for name in os.listdir(seen):

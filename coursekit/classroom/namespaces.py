@@ -70,7 +70,8 @@ def environment(place: Place, protected: bool = True) -> dict[str, str]:
         "COURSEKIT_DATA": str(place.data),
     } | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
     if not protected:
-        return {**os.environ, **variables, "COURSEKIT_DATA": str(data_folder())}
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+        return {**own, **variables, "COURSEKIT_DATA": str(data_folder())}
     return variables | {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": home,

@@ -184,7 +184,7 @@ def _exercise(exercise: Exercise, grade: Grade) -> list[str]:
                 "</div>",
             ]
     said = grade.checks.get(exercise.id, "")
-    if said and not right and not all(mark.verdict == "blank" for mark in marks):
+    if said and not right and not _is_known(said, marks):
         out += ['<p class="soft">The check in the notebook says:</p>']
         out += [f"<blockquote>{escape(said)}</blockquote>"]
     code = grade.code.get(exercise.id)
@@ -192,6 +192,13 @@ def _exercise(exercise: Exercise, grade: Grade) -> list[str]:
         out += ["<details>", "<summary>Your code</summary>", f"<pre>{escape(code)}</pre>"]
         out += ["</details>"]
     return [*out, "</section>"]
+
+
+def _is_known(said: str, marks: Sequence[Mark]) -> bool:
+    """Say whether a check adds nothing to what the probes said."""
+    if all(mark.verdict == "blank" for mark in marks):
+        return True
+    return said.startswith("NameError") or any(mark.details == said for mark in marks)
 
 
 def _uniform(marks: Sequence[Mark]) -> bool:
@@ -210,9 +217,16 @@ def _why(mark: Mark) -> list[str]:
 
 
 def _course_text(words: str) -> str:
-    """Escape a text of the course and set its bold and slanted words; formulas stay as TeX."""
-    bold = re.sub(r"\*\*([^*\n]+)\*\*", r"<strong>\1</strong>", escape(words))
-    return re.sub(r"(?<![\w*$\\])\*([^*$\n]+)\*(?![\w*])", r"<em>\1</em>", bold)
+    """Escape a text of the course; set its code and its bold and slanted words, no formulas."""
+    parts = re.split(r"^```\w*\n(.*?)^```$\n?", escape(words), flags=re.M | re.S)
+    for place, part in enumerate(parts):
+        if place % 2:
+            parts[place] = f"<pre>{part}</pre>"
+        else:
+            bold = re.sub(r"\*\*([^*\n]+)\*\*", r"<strong>\1</strong>", part)
+            slanted = r"(?<![\w*$\\])\*([^*$\n]+)\*(?![\w*])"
+            parts[place] = re.sub(slanted, r"<em>\1</em>", bold)
+    return "".join(parts)
 
 
 def _question(question: Question, answer: str, points: float | None) -> list[str]:
@@ -248,9 +262,10 @@ def answers(question: Question, given: Mapping[str, Mapping[str, str]]) -> str:
     silent = [name for name in given if name not in written]
     body = [
         f"<h1>{escape(question.id)}</h1>",
-        f'<p class="soft">{question.points:g} points; {len(written)} answers. Type the marks into '
-        f"column <code>{escape(question.id)}</code> of grades.csv and run the same command again: "
-        "they then stand on the students' pages too.</p>",
+        f'<p class="soft">{question.points:g} points, {len(written)} '
+        f"answer{'' if len(written) == 1 else 's'}. Type the marks into column "
+        f"<code>{escape(question.id)}</code> of grades.csv and run the same command again: they "
+        "then stand on the students' pages too.</p>",
         f"<blockquote>{_course_text(question.words)}</blockquote>",
         '<section class="card good">',
         f"<blockquote>{_course_text(question.model)}</blockquote>",
