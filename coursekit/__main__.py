@@ -18,7 +18,7 @@ def _doctor(_args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
-    from coursekit.downloads import download
+    from coursekit.data.downloads import download
 
     download(args.name)
     return 0

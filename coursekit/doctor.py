@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from coursekit import __version__, formats, synthetic
-from coursekit.caches import read_cache
-from coursekit.data import synthetic_cache
+from coursekit import __version__, synthetic
+from coursekit.data import formats, synthetic_cache
+from coursekit.data.caches import read_cache
+from coursekit.data.splits import TITLES
 from coursekit.errors import CourseError
 from coursekit.files import data_folder_and_reason, package_repository, sha256
-from coursekit.splits import TITLES
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "tqdm", "safetensors",

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coursekit import data, formats
+from coursekit import data
+from coursekit.data import formats
 
 TRAIN, TEST = 600, 100
 

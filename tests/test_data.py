@@ -11,10 +11,10 @@ import torch
 from fake_data import TEST, TRAIN, idx, idx_files, use_small_sets, write_mnist
 from torch import Tensor
 
-from coursekit import data, formats, synthetic
-from coursekit.data import DataSet, Split, load
+from coursekit import data, synthetic
+from coursekit.data import DataSet, Split, formats, load
+from coursekit.data.splits import fixed_shuffle
 from coursekit.errors import CourseError
-from coursekit.splits import fixed_shuffle
 
 IMAGES = "train-images-idx3-ubyte"
 
@@ -307,7 +307,7 @@ class TestSyntheticSets:
     def test_a_full_disk(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from coursekit import caches
+        from coursekit.data import caches
 
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")

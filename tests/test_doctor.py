@@ -119,7 +119,7 @@ def test_the_ledger_is_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_sums_in_the_readme_are_the_ones_used() -> None:
-    from coursekit import downloads, formats
+    from coursekit.data import downloads, formats
 
     text = (Path(__file__).parent.parent / "data" / "README.md").read_text("utf-8")
     for name in formats.PUBLISHED:

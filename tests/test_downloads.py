@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 from fake_data import TRAIN, idx_files, use_small_sets
 
-from coursekit import downloads, formats
-from coursekit.data import load
-from coursekit.downloads import download
+from coursekit.data import downloads, formats, load
+from coursekit.data.downloads import download
 from coursekit.errors import CourseError
 
 

@@ -22,7 +22,7 @@ MODULES = {
 
 # From the ground up; a module imports from its own floor or from a lower one.
 FLOORS: list[set[str]] = [
-    {"errors", "files", "profiles"},
+    {"errors", "files", "profiles", "synthetic"},
     {"data", "likelihoods", "networks", "plots", "history", "optimisation", "ledger"},
     {"priors"},
     {"models"},

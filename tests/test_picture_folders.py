@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from coursekit import picture_folders
+from coursekit.data import folders as picture_folders
 from coursekit.data import load
 from coursekit.errors import CourseError
 

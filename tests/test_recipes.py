@@ -14,12 +14,12 @@ import torch
 
 from coursekit import checkpoints, ledger, recipes
 from coursekit.checkpoints import pretrained
+from coursekit.data.preparations import PREPARATIONS
 from coursekit.errors import CourseError
 from coursekit.evaluation import evaluate
 from coursekit.ledger import records, references
 from coursekit.likelihoods import bits_per_dim
 from coursekit.networks import count_parameters
-from coursekit.preparations import PREPARATIONS
 from coursekit.priors import VampPrior
 from coursekit.recipes import RECIPES, Figure, Recipe, build, recipe, train
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from coursekit import synthetic
 from coursekit.errors import CourseError
 from coursekit.synthetic import digits, scenes
-from coursekit.synthetic_digits import CHUNK, _curve, _tables
+from coursekit.synthetic.digits import CHUNK, _curve, _tables
 
 DRAWINGS = [pytest.param(digits, id="digits"), pytest.param(scenes, id="scenes")]
 

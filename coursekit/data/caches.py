@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from coursekit.data.splits import Split
 from coursekit.errors import CourseError
 from coursekit.files import atomic_path
-from coursekit.splits import Split
 
 
 def _sum(tensors: dict[str, Tensor]) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from coursekit import formats
+from coursekit.data import formats
+from coursekit.data.splits import TITLES
 from coursekit.errors import CourseError
 from coursekit.files import atomic_path, data_folder
-from coursekit.splits import TITLES
 
 TIMEOUT = 30.0  # seconds without a byte before a server counts as silent
 TRIES = 3  # times a cut connection is taken up again, for each address

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coursekit.synthetic_digits import BLOCK, CHUNK, Factors, draw_in_chunks
+from coursekit.synthetic.digits import BLOCK, CHUNK, Factors, draw_in_chunks
 
 Array = NDArray[Any]  # float32 throughout
 SIDE = 32

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coursekit.digit_skeletons import SKELETONS, Path, Run
 from coursekit.errors import CourseError
+from coursekit.synthetic.skeletons import SKELETONS, Path, Run
 
 Array = NDArray[Any]  # float32 throughout
 Factors = dict[str, NDArray[Any]]

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from coursekit import formats, synthetic
-from coursekit.caches import read_cache, write_cache
-from coursekit.errors import CourseError
-from coursekit.files import data_folder
-from coursekit.picture_folders import load_folder
-from coursekit.preparations import (
+from coursekit import synthetic
+from coursekit.data import formats
+from coursekit.data.caches import read_cache, write_cache
+from coursekit.data.folders import load_folder
+from coursekit.data.preparations import (
     PREPARATIONS,
     add_noise,
     binarise,
@@ -24,7 +23,9 @@ from coursekit.preparations import (
     quantise,
     threshold,
 )
-from coursekit.splits import TITLES, DataSet, Split, check_count, fixed_shuffle
+from coursekit.data.splits import TITLES, DataSet, Split, check_count, fixed_shuffle
+from coursekit.errors import CourseError
+from coursekit.files import data_folder
 
 __all__ = [
     "NAMES",

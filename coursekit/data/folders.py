@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from coursekit.caches import read_cache, write_cache
+from coursekit.data.caches import read_cache, write_cache
+from coursekit.data.splits import DataSet, Split, fixed_shuffle
 from coursekit.errors import CourseError
-from coursekit.splits import DataSet, Split, fixed_shuffle
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
 MOST_BYTES = 8 * 2**30  # pictures lie in memory; more than this is a mistake rather than a wish

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from coursekit.synthetic_digits import digits
-from coursekit.synthetic_scenes import SHAPES, scenes
+from coursekit.synthetic.digits import digits
+from coursekit.synthetic.scenes import SHAPES, scenes
 
 __all__ = ["CLASS_NAMES", "VERSION", "digits", "scenes"]
 

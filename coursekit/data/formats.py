@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coursekit.data.splits import TITLES
 from coursekit.errors import CourseError
-from coursekit.splits import TITLES
 
 # MD5 sums of the unpacked files; torchvision knows only those of the packed ones.
 UNPACKED_MD5: dict[str, dict[str, str]] = {
