@@ -46,16 +46,19 @@ def _results(args: argparse.Namespace) -> int:
     return 0
 
 
-def _add_classroom(commands: Any) -> None:
-    # Their modules are light: nothing here may slow the other commands down.
+def _add_others(commands: Any) -> None:
+    """Commands whose modules bring their own arguments; all are light to import."""
+    from coursekit import publish
     from coursekit.classroom import grade, student
 
-    handout = commands.add_parser("student", help="take the solutions out of notebooks")
-    student.add_arguments(handout)
-    handout.set_defaults(run=student.main)
-    grading = commands.add_parser("grade", help="grade a folder of submissions")
-    grade.add_arguments(grading)
-    grading.set_defaults(run=grade.main)
+    for name, module, purpose in (
+        ("publish", publish, "execute notebooks as pages, or in place and clean"),
+        ("student", student, "take the solutions out of notebooks"),
+        ("grade", grade, "grade a folder of submissions"),
+    ):
+        command = commands.add_parser(name, help=purpose)
+        module.add_arguments(command)
+        command.set_defaults(run=module.main)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     results.add_argument("part", nargs="?", help="one part of the references, such as newcomer")
     results.set_defaults(run=_results)
 
-    _add_classroom(commands)
+    _add_others(commands)
     return top
 
 

@@ -161,7 +161,7 @@ class InlinePool:
     def renew(self):
         return False
 
-    def close(self):
+    def close(self, at_once=False):
         pass
 
 

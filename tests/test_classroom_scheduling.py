@@ -87,6 +87,16 @@ def test_two_killers_do_not_hide_behind_each_other(local, tmp_path):
     assert results(local, tasks) == {"a": None, "b": None, 0: 0, 1: 2, 2: 4}
 
 
+def test_a_pool_that_is_closed_at_once_does_not_wait(importable):
+    pool = LocalPool(1)
+    future = pool.submit(run, "slow", 1, 600)
+    wait_for(future.running)
+    time.sleep(1)
+    start = time.monotonic()
+    pool.close(at_once=True)
+    assert time.monotonic() - start < 60 and isinstance(future.exception(), KeyboardInterrupt)
+
+
 # Dask --------------------------------------------------------------------------
 
 

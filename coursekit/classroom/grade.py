@@ -102,8 +102,10 @@ def grade(
             rest = (seed, limits, sandboxed)
             for name, grade_ in _run(place, release, pending, task, rest, store, progress):
                 grades[name] = grade_
-        finally:
-            place.close()
+        except BaseException:
+            place.close(at_once=True)
+            raise
+        place.close()
     ordered = {one.name: grades[one.name] for one in found}
     report.write(output, release, ordered, typed)
     return ordered

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -129,7 +128,7 @@ class StrictKernel(RunningKernel):
     def _launch(self) -> None:
         # Everything of the connection file but its place is inside; so the kernel sees it too.
         inner = [
-            sys.executable, str(self.place.visible / "kernel.py"), str(self._originals),
+            namespaces.python(), str(self.place.visible / "kernel.py"), str(self._originals),
             str(self._control), "-f", "{connection_file}", "--HistoryManager.enabled=False",
         ]  # fmt: skip
         bounds = namespaces.Bounds(

@@ -73,7 +73,7 @@ def environment(place: Place, protected: bool = True) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
         return {**own, **variables, "COURSEKIT_DATA": str(data_folder())}
     return variables | {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{Path(python()).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
         "IPYTHONDIR": f"{home}/ipython",
         "MPLCONFIGDIR": f"{home}/matplotlib",
@@ -93,6 +93,11 @@ def font_lists() -> list[Path]:
 def program_path(name: str) -> str | None:
     """Where a system program lies, if it does."""
     return shutil.which(name) or shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")
+
+
+def python() -> str:
+    """This Python's path, without the detours by which it may have been called."""
+    return os.path.abspath(sys.executable)
 
 
 def _spare_user() -> int:
@@ -118,7 +123,7 @@ def _python_folders() -> list[Path]:
     found |= set(site.getsitepackages())
     if site.ENABLE_USER_SITE:
         found.add(site.getusersitepackages())
-    folders = {Path(os.path.realpath(name)) for name in found} | {Path(name) for name in found}
+    folders = {Path(path(name)) for name in found for path in (os.path.realpath, os.path.abspath)}
     ordered = sorted((f for f in folders if f.is_dir()), key=lambda f: len(f.parts))
     kept: list[Path] = []
     for folder in ordered:

@@ -8,6 +8,7 @@ reach the grader's own memory; it writes plain JSON.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -29,7 +30,15 @@ from coursekit.errors import CourseError
 
 __all__ = ["CellResult", "Limits", "Run", "execute", "run"]
 
+_PREFIX = "coursekit-"
 _SLACK_SECONDS = 60.0  # beyond the limits, for pytest itself
+# Two checkers of formats that no notebook needs take longer to import than all the rest of pytest.
+_LAUNCH = """
+import sys
+sys.modules.update(dict.fromkeys(("rfc3987_syntax", "isoduration")))
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,9 @@ def execute(notebook: Mapping[str, Any], seed: int, limits: Limits, sandboxed: b
             )
         mode = protection.mode
     _check_forbids(notebook)
-    folder = Path(tempfile.mkdtemp(prefix="ck-", dir=_short_folder()))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_folder()))
+    lock = _lock(folder)
     try:
         results = folder / "results.jsonl"
         job = {"limits": asdict(limits), "seed": seed, "mode": mode, "results": str(results)}
@@ -96,6 +107,7 @@ def execute(notebook: Mapping[str, Any], seed: int, limits: Limits, sandboxed: b
         lines = _lines(results)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
     return _collect(notebook, lines, ended, time.monotonic() - started)
 
 
@@ -108,6 +120,22 @@ def _check_forbids(notebook: Mapping[str, Any]) -> None:
                 gates.find(gates.PACKAGE, name)
 
 
+def _lock(folder: Path) -> int:
+    """Mark a folder as in use for as long as this process lives."""
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle
+
+
+def _sweep() -> None:
+    """Remove folders of runs whose grader was killed."""
+    for folder in Path(_short_folder()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < time.time() - 60:
+                os.close(_lock(folder))
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _short_folder() -> str:
     """Where sockets can stand: their paths may have about 100 characters."""
     folder = tempfile.gettempdir()
@@ -118,7 +146,7 @@ def _pytest(folder: Path, limits: Limits) -> str:
     """Run the plugin in a process of its own; say how it ended if not by itself."""
     # The settings of whoever grades, and a conftest beside a submission, count for nothing.
     argv = [
-        sys.executable, "-m", "pytest", "-c", os.devnull, "--noconftest", "--rootdir",
+        sys.executable, "-c", _LAUNCH, "-c", os.devnull, "--noconftest", "--rootdir",
         str(folder), "-p", "no:cacheprovider", "-q", "--tb=line", "-p", "nbval.plugin", "-p",
         "coursekit.classroom.plugin", "--coursekit-job", str(folder / "job.json"),
         str(folder / "notebook.ipynb"),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coursekit.classroom.namespaces import Bounds, Place, Unprotected, command, program_path
+from coursekit.classroom.namespaces import Bounds, Place, Unprotected, command, program_path, python
 from coursekit.errors import CourseError
 from coursekit.files import package_repository
 
@@ -75,7 +75,7 @@ def _try(mode: str) -> Protection:
         paths = json.dumps([str(path) for path in (secret, *hidden, place.visible)])
         try:
             done = subprocess.run(
-                command([sys.executable, "-S", str(script), paths], place, Bounds(), mode),
+                command([python(), "-S", str(script), paths], place, Bounds(), mode),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -7,6 +7,8 @@ run once more, alone; what is lost again was its own doing.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -17,6 +19,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from coursekit.errors import CourseError
@@ -42,8 +45,8 @@ class Pool(Protocol):
     def renew(self) -> bool:
         """Mend the pool after a loss; true if all that was submitted is lost with it."""
 
-    def close(self) -> None:
-        """End it; what has not begun is dropped."""
+    def close(self, at_once: bool = False) -> None:
+        """End it; what has not begun is dropped, and what runs is stopped if need be."""
 
 
 class LocalPool:
@@ -59,7 +62,7 @@ class LocalPool:
         self.workers = workers
         self._executor = self._start()
 
-    def _start(self) -> Executor:
+    def _start(self) -> ProcessPoolExecutor:
         # Not forked: a fork of a process with threads (a progress bar's, torch's) may hang.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.workers, mp_context=context)
@@ -79,8 +82,12 @@ class LocalPool:
         self._executor = self._start()
         return True
 
-    def close(self) -> None:
-        """End the processes."""
+    def close(self, at_once: bool = False) -> None:
+        """End the processes; `at_once` interrupts them, so that they clean up behind themselves."""
+        if at_once:
+            for pid in list(self._executor._processes or ()):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -133,8 +140,8 @@ class DaskPool:
             raise CourseError(GONE)
         return False
 
-    def close(self) -> None:
-        """Leave the cluster."""
+    def close(self, at_once: bool = False) -> None:
+        """Leave the cluster; what runs there comes to its end."""
         self._executor.shutdown(wait=False)
         self._client.close()
 
