@@ -11,7 +11,7 @@ import pytest
 
 from coursekit import notebook_runs, publish
 from coursekit.errors import CourseError
-from coursekit.notebook_files import problems
+from coursekit.notebook_files import clean, problems
 
 ROOT = Path(__file__).resolve().parent.parent
 SLIDER = "import ipywidgets as widgets\nwidgets.FloatSlider()"
@@ -227,3 +227,12 @@ def test_ctrl_c_stops_at_once(course):
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert error.strip() == "Interrupted."
+
+
+def test_what_a_probe_leaves_behind_is_not_stored():
+    notebook = nbformat.v4.new_notebook()
+    for source in ("# PROBE a points=2\n[1.0, 2.0]", "1 + 1"):
+        output = nbformat.v4.new_output("execute_result", {"text/plain": "[1.0, 2.0]"})
+        notebook.cells.append(nbformat.v4.new_code_cell(source, outputs=[output]))
+    clean(notebook, {})
+    assert [len(cell.outputs) for cell in notebook.cells] == [0, 1]

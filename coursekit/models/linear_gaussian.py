@@ -29,6 +29,9 @@ class LinearGaussianVAE(VAE):
         noise_var: s, above 0.
         shape: (C, H, W) with C * H * W = D; (1, 1, D) if None.
 
+    Its values are real numbers, but `sample` and `decode` clip to [0, 1] as every model's do: draw
+    from p(x) by adding noise of variance s to `decoder(z)`.
+
     Source: Tipping and Bishop, Probabilistic Principal Component Analysis (1999), equations 4-8.
 
     Example:
