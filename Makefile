@@ -31,7 +31,7 @@ $(shell test -e $(STAMP) && { test "$$(cat $(STAMP))" = "$(CURDIR)" && $(RUN) -c
 .DEFAULT_GOAL := course
 
 course: $(STAMP)
-	@COURSEKIT_PROFILE=$(PROFILE) $(RUN) -m coursekit.publish run
+	@COURSEKIT_PROFILE=$(PROFILE) $(RUN) -m coursekit publish run
 	@echo
 	@echo "The executed pages are in build/. To work with the notebooks:  make lab"
 
@@ -51,7 +51,7 @@ endif
 notebooks: $(STAMP)
 	$(RUN) -m ruff check --fix $(NOTEBOOKS)
 	$(RUN) -m ruff format $(NOTEBOOKS)
-	COURSEKIT_PROFILE=quick $(RUN) -m coursekit.publish refresh
+	COURSEKIT_PROFILE=quick $(RUN) -m coursekit publish refresh
 
 # The stamp is written last: an installation that breaks off is taken up again.
 $(STAMP): pyproject.toml constraints.txt

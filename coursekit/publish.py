@@ -239,17 +239,3 @@ def _fill_readme(root: Path | None) -> None:
     if after != before:
         with atomic_path(readme) as temporary:
             temporary.write_text(after, "utf-8")
-
-
-def _command_line(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m coursekit publish", description=__doc__)
-    add_arguments(parser)
-    try:
-        return main(parser.parse_args(argv))
-    except CourseError as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(_command_line())

@@ -115,6 +115,7 @@ def test_file_names_are_safe_and_unique():
         assert 0 < len(file) <= 60 and not file.startswith((".", "-"))
         assert set(file) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert files["Bert"] == "Bert" and files["anna"] != "anna"
+    assert files["con"] != "con" and not files["nul.ipynb"].startswith("nul")
     # A name that looks like another's numbered file name cannot take its place.
     stolen = file_names(["a/b"])["a/b"]
     assert len(set(file_names(["a/b", stolen]).values())) == 2
@@ -301,7 +302,9 @@ def test_an_answer_is_cut_to_a_readable_length():
 def test_own_text_below_other_cells_is_no_answer():
     notebook = student()
     notebook["cells"].insert(1, words("mine", "My notes."))
+    notebook["cells"].append(words("more", "The end was good."))
     assert set(rebuilt(notebook).answers.values()) == {""}
+    assert layout(notebook) == layout(student())
 
 
 def test_a_thousand_cells_are_rebuilt_quickly():

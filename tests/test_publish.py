@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from coursekit import notebook_runs, publish
+from coursekit.__main__ import main as course_command
 from coursekit.errors import CourseError
 from coursekit.notebook_files import clean, problems
 
@@ -37,7 +38,7 @@ def save(path, *sources):
 
 
 def command(*words):
-    return publish._command_line([str(word) for word in words])
+    return course_command(["publish", *map(str, words)])
 
 
 @pytest.fixture
@@ -211,8 +212,8 @@ def test_a_terminal_sees_one_line_that_is_rewritten(monkeypatch, capsys):
 def test_ctrl_c_stops_at_once(course):
     save(course / "notebooks" / "01.ipynb", "1 + 1")
     save(course / "notebooks" / "02.ipynb", "import time\ntime.sleep(60)")
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from coursekit import publish; "
-    code += "sys.exit(publish._command_line(['run']))"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from coursekit.__main__ import main; "
+    code += "sys.exit(main(['publish', 'run']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=course,
