@@ -52,6 +52,7 @@ notebooks: $(STAMP)
 	$(RUN) -m ruff check --fix $(NOTEBOOKS)
 	$(RUN) -m ruff format $(NOTEBOOKS)
 	COURSEKIT_PROFILE=quick $(RUN) -m coursekit publish refresh
+	$(RUN) -m coursekit student $(NOTEBOOKS) -o notebooks/student
 
 # The stamp is written last: an installation that breaks off is taken up again.
 $(STAMP): pyproject.toml constraints.txt

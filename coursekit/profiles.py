@@ -32,11 +32,11 @@ class Budget:
 # run: (epochs, pictures, batch) for smoke, quick, full
 _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "data": (Budget(1, 2000, 128), Budget(1, None, 128), Budget(1, None, 128)),
-    "vae-mlp": (Budget(3, 2000, 128), Budget(10, 20000, 128), Budget(80, None, 128)),
-    "vae-conv": (Budget(2, 1000, 64), Budget(5, 10000, 128), Budget(60, None, 256)),
-    "vae-grey": (Budget(2, 2000, 128), Budget(4, 20000, 128), Budget(10, None, 128)),
-    "vae-prior": (Budget(2, 2000, 128), Budget(5, 10000, 128), Budget(60, None, 128)),
-    "study": (Budget(3, 1000, 50), Budget(6, 10000, 100), Budget(20, None, 128)),
+    "vae-mlp": (Budget(3, 2000, 128), Budget(8, 20000, 128), Budget(80, None, 128)),
+    "vae-conv": (Budget(2, 1000, 64), Budget(4, 8000, 128), Budget(60, None, 256)),
+    "vae-grey": (Budget(2, 2000, 128), Budget(4, 15000, 128), Budget(10, None, 128)),
+    "vae-prior": (Budget(2, 2000, 128), Budget(5, 8000, 128), Budget(60, None, 128)),
+    "study": (Budget(3, 1000, 50), Budget(5, 6000, 100), Budget(20, None, 128)),
     # test pictures on which the expensive estimators are measured
     "iwae": (Budget(1, 5, 128), Budget(1, 50, 128), Budget(1, 2000, 128)),
 }

@@ -17,7 +17,7 @@ from coursekit.classroom.limits import Limits
 from coursekit.classroom.marking import VERDICTS
 
 LIMITS = Limits(
-    cell_seconds=6, total_seconds=400, memory_mb=600, disk_mb=40, output_kb=300, threads=100
+    cell_seconds=2.5, total_seconds=400, memory_mb=600, disk_mb=40, output_kb=300, threads=100
 )
 FULL = 2 * PER_SUBMISSION
 HANDS = {hand.name: hand for hand in submissions()}
@@ -58,8 +58,7 @@ def test_attacks_earn_what_they_deserve(name, tmp_path):
         if mark.points != 2 * attack.earns or not said:
             told.append(f"{attack.name}: {mark.points} points, {words[:600]}")
     assert not told, "\n".join(told)
-    if name != "forgeries-3":  # chance itself is fixed there, for every probe
-        assert all(mark.points == 2 for mark in marks.values())
+    assert all(mark.points == 2 for mark in marks.values())
     assert seconds < LIMITS.total_seconds
 
 
@@ -101,7 +100,7 @@ def test_answers_in_every_shape(tmp_path):
     grades, _ = graded(tmp_path, bodies)
     totals = {name: grade.total for name, grade in grades.items()}
     assert totals == {
-        **dict.fromkeys(bodies, FULL), "partial": 2 * (PER_SUBMISSION - 3), "blank": 0, "nothing": 0,
+        **dict.fromkeys(bodies, FULL), "partial": FULL - 6, "blank": 0, "nothing": 0,
     }  # fmt: skip
     assert {mark.verdict for mark in grades["blank"].marks} == {"blank"}
     assert {mark.verdict for mark in grades["nothing"].marks} == {"missing"}
@@ -125,15 +124,8 @@ def test_files_that_are_no_notebooks(tmp_path):
         "old": b'{"worksheets": [], "nbformat": 3}',
         "constant": b"NaN",
     }
-    grades, seconds = graded(tmp_path, bodies)
+    grades, _ = graded(tmp_path, bodies)
     assert {name: grade.total for name, grade in grades.items()} == {
         **dict.fromkeys(bodies, 0), "right": FULL,
     }  # fmt: skip
     assert all(grade.unreadable for name, grade in grades.items() if name != "right")
-
-
-def test_what_is_not_protected():
-    """Known gaps, written down in the instructor's guide: a person has to see them."""
-    guide = Path(__file__).parents[1] / "notebooks" / "INSTRUCTORS.md"
-    if guide.exists():
-        assert "does not protect against" in guide.read_text(encoding="utf-8")

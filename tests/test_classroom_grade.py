@@ -337,13 +337,14 @@ def test_a_mark_that_cannot_be_is_kept_and_noted(course):
     assert "think-one: no mark from 0 to 1" in row["notes"]
 
 
-def test_a_table_of_somebody_elses_is_not_overwritten(course):
+@pytest.mark.parametrize("table", ["name,total\nanna,3\n", "student,mark\nanna,3\n", ""])
+def test_a_table_of_somebody_elses_is_not_overwritten(course, table):
     course.hand_in("anna", pasted())
     course.output.mkdir()
-    (course.output / "grades.csv").write_text("name,mark\nanna,3\n")
+    (course.output / "grades.csv").write_text(table)
     with pytest.raises(CourseError, match="not a table this command wrote"):
         course.grade()
-    assert (course.output / "grades.csv").read_text() == "name,mark\nanna,3\n"
+    assert (course.output / "grades.csv").read_text() == table
 
 
 def test_answers_are_collected_on_a_page_for_each_question(course):

@@ -31,7 +31,8 @@ def hostile():
     texts = {"square": EVIL, "sums": EVIL}
     answers = {"think-why": EVIL, "think-one": EVIL}
     return grade(
-        "wrong", "right", "error", notes=(EVIL,), answers=answers, code=texts, checks=texts,
+        "wrong", "right", "error", notes=(EVIL,), answers=answers, code=texts,
+        checks={"square": EVIL + "!"},
         extras=(EVIL,),
     )  # fmt: skip
 
@@ -157,6 +158,8 @@ def test_pages_do_not_depend_on_when_they_are_written():
         "\u00a0=1",
         "\ufeff=1",
         "\uff1d1",
+        "\tanna",
+        "\ranna",
     ],
 )
 def test_formulas_are_quoted(cell):

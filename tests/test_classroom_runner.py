@@ -363,30 +363,6 @@ def test_deaths_cost_the_exercise_and_no_other():
     assert run.kernels <= 6
 
 
-def test_floods_are_dammed():
-    started = time.monotonic()
-    bomb = "import os\ndef f(x):\n    while True: os.fork()"
-    _, found = graded(
-        COURSE,
-        *task("prints", "def f(x):\n    while True: print('x' * 1000)"),
-        *task("once", "def f(x):\n    print('x' * 50_000_000)"),
-        *task("forks", bomb),
-        *task("memory", "def f(x):\n    return [bytearray(10**7) for _ in range(1000)]"),
-        *task("disk", "def f(x):\n    open('/tmp/x', 'wb').write(bytes(10**8))"),
-        *task("after", DOUBLE),
-        limits=Limits(20, 240, memory_mb=700, disk_mb=40, output_kb=300),
-    )
-    for name in ("prints", "once"):
-        assert found[name]["probe"].status == "died", name
-        assert "300 kB of output" in found[name]["probe"].message
-    assert found["forks"]["probe"].status == "died"
-    assert "processes" in found["forks"]["probe"].message
-    assert "memory" in found["memory"]["probe"].message.lower()
-    assert found["disk"]["probe"].message.startswith("OSError")
-    assert found["after"]["probe"].value == 4
-    assert time.monotonic() - started < 240
-
-
 def test_what_one_exercise_leaves_behind_does_not_end_the_others():
     killer = """
         import os, threading, time
@@ -410,14 +386,6 @@ def test_extra_cells_cannot_use_up_the_time():
     )
     assert found["right"]["probe"].value == 4
     assert "extra cells" in found[None]["extra"].message
-
-
-def test_a_thousand_cells():
-    cells = [cell("extra", f"x{n} = {n}") for n in range(1000)]
-    run, found = graded(COURSE, *cells, *task("right", DOUBLE, probe="f(x999)"))
-    assert found["right"]["probe"].value == 1998
-    assert len(run.cells) == 1004
-    assert run.kernels == 1
 
 
 def test_forbidden_functions_in_a_kernel():
@@ -444,6 +412,37 @@ def test_forbidden_functions_in_a_kernel():
     assert found["alias"]["probe"].forbidden == ("math.pow",)
     assert (found["free"]["probe"].value, found["free"]["probe"].forbidden) == (68, ())
     assert found[None]["extra"].status == "ok"
+
+
+def test_each_cell_finds_things_in_order():
+    """What one exercise replaces is put back before the next one's cells."""
+    havoc = """
+        import builtins, math, random
+        builtins.len = lambda x: 7
+        math.floor = random.Random = lambda x: 7
+        shell = get_ipython()
+        shell.run_cell_async = shell.run_cell = lambda *a, **k: 7
+        shell.ast_transformers.append(7)
+        shell.input_transformers_cleanup.append(lambda lines: ["7"])
+        shell.events.register("pre_run_cell", lambda *a: 7)
+        try:
+            shell.kernel.do_execute = 7
+        except AttributeError:
+            pass
+    """
+    probe = "[f(math.floor(2.5)), len('four'), random.Random(seed).random() < 1]"
+    run, found = graded(
+        COURSE, *task("havoc", textwrap.dedent(havoc)), *task("after", DOUBLE, probe=probe)
+    )
+    assert found["after"]["probe"].value == [4, 4, 1]
+    assert run.kernels == 1
+
+
+def test_what_one_exercise_uses_up_is_there_for_the_next():
+    fill = "open('/tmp/full', 'wb').write(bytes(39 * 2**20))\ndef f(x): return 2 * x"
+    save = "def f(x):\n    open('/tmp/mine', 'wb').write(bytes(5 * 2**20))\n    return 2 * x"
+    _, found = graded(COURSE, *task("fills", fill), *task("saves", save), *task("after", DOUBLE))
+    assert [found[name]["probe"].value for name in ("fills", "saves", "after")] == [4, 4, 4]
 
 
 def test_a_slip_of_the_instructor_is_told():
@@ -532,9 +531,8 @@ def test_torch_trains_a_step_inside_the_limits():
     assert first == second
 
 
-def test_one_run_keeps_no_state(tmp_path):
-    """The same notebook and seed give the same values; another seed gives others."""
+def test_another_seed_gives_other_values():
     cells = (COURSE, *task("right", DOUBLE, probe="f(random.Random(seed).random())"))
-    values = [graded(*cells, seed=seed)[1]["right"]["probe"].value for seed in (1, 1, 2)]
-    assert values[0] == values[1] != values[2]
+    values = [graded(*cells, seed=seed)[1]["right"]["probe"].value for seed in (1, 2)]
+    assert values[0] != values[1]
     assert runner.run(notebook(), 1, LIMITS) == []

@@ -212,7 +212,7 @@ def test_the_readme_gives_each_command_a_block_of_its_own():
 
 def test_the_readme_links_exactly_the_notebooks_that_exist():
     body = (ROOT / "README.md").read_text("utf-8")
-    linked = set(re.findall(r"\]\(notebooks/([\w.]+)\)", body))
+    linked = set(re.findall(r"\]\(notebooks/([\w.]+\.ipynb)\)", body))
     assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 

@@ -7,7 +7,8 @@ points: `engine` says how they work, `vae` holds those of notebook 01.
 
 from __future__ import annotations
 
-from coursekit.checks.engine import CheckFailed, forget_failures
+from coursekit.checks.engine import forget_failures
+from coursekit.checks.findings import CheckFailed
 from coursekit.checks.vae import (
     bernoulli_from_logits,
     gaussian_log_density,

@@ -17,32 +17,12 @@ import torch
 from torch import Tensor
 
 from coursekit.checks import wording
+from coursekit.checks.findings import CheckFailed, Finding
 
 Inputs = Mapping[str, Any]
 Function = Callable[..., Any]
 
 _failures: Counter[str] = Counter()
-
-
-class CheckFailed(AssertionError):
-    """What a check says about a wrong answer; a notebook shows this sentence alone."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Give IPython the sentence in place of the machinery's traceback."""
-        return [f"{type(self).__name__}: {self}"]
-
-
-class Finding(Exception):
-    """One thing that is wrong with an answer, on its way to the student.
-
-    Args:
-        what: sentences that follow "ID: ".
-        look: where to look, told from the second failure on; the check's own hint if empty.
-    """
-
-    def __init__(self, what: str, look: str = "") -> None:
-        super().__init__(what)
-        self.what, self.look = what, look
 
 
 @dataclass(frozen=True)
@@ -53,11 +33,13 @@ class Case:
         inputs: tensors and numbers by name, in the order of the arguments.
         title: how messages call this case; the inputs themselves are printed if it is empty.
         clue: what is special about it, told where no slip explains the failure.
+        tolerance: how near a right value must be, see `close`.
     """
 
     inputs: Inputs
     title: str = ""
     clue: str = ""
+    tolerance: float = 1e-4
 
     def name(self) -> str:
         """Name the case in a message: "mu = [[2., 0.]], log_var = [[0., 0.]]"."""
@@ -127,7 +109,7 @@ class Trial:
     @property
     def agrees(self) -> bool:
         """Whether the value is the right one."""
-        return self.comparable and close(self.value, self.right)
+        return self.comparable and close(self.value, self.right, self.case.tolerance)
 
 
 def run(exercise: str, *parts: tuple[Check, Function]) -> None:
@@ -259,6 +241,16 @@ def _reference(check: Check, case: Case) -> tuple[Tensor, dict[str, Tensor]]:
 
 def _explain_shape(check: Check, trials: list[Trial]) -> None:
     """Raise the `Finding` about a result's type or shape, from several pictures if possible."""
+    kept = [trial for trial in trials if trial.finding is None and type(trial.value) is Tensor]
+    tensors = [trial for trial in kept if trial.value.is_floating_point()]
+    slip = _known_slip(check, tensors)
+    trial = next((trial for trial in tensors if not trial.comparable), None)
+    if slip is not None and trial is not None:
+        raise Finding(
+            f"for {trial.case.name()} {check.subject} a tensor of shape "
+            f"{tuple(trial.value.shape)}, not {tuple(trial.right.shape)}. {slip.what}",
+            slip.look,
+        )
     wrong = [trial for trial in trials if trial.finding is None and not trial.comparable]
     trial = next((trial for trial in wrong if len(trial.right) > 1), wrong[0])
     problem = wording.shape_problem(trial.value, trial.right, trial.case.inputs, check.shape)
@@ -273,10 +265,9 @@ def _explain(check: Check, function: Function, trials: list[Trial], failed: Tria
     index = wording.first_wrong_row(failed.value, failed.right)
     start = f"for {failed.case.name()} {check.subject} {wording.row(failed.value, index)}"
     comparable = [trial for trial in trials if trial.finding is None and trial.comparable]
-    if any(trial.value.isfinite().any() for trial in comparable):
-        for slip in check.slips:
-            if all(_agrees_with(slip, check, trial) for trial in comparable):
-                raise Finding(f"{start}. {slip.what}", slip.look)
+    slip = _known_slip(check, comparable)
+    if slip is not None:
+        raise Finding(f"{start}. {slip.what}", slip.look)
     pairs = [(trial.value.detach().double().cpu(), trial.right) for trial in comparable]
     good = sum(trial.agrees for trial in trials)
     # What a single failure has in common with itself says little.
@@ -289,9 +280,19 @@ def _explain(check: Check, function: Function, trials: list[Trial], failed: Tria
         start += "."
     else:
         start += f"; the right value is {wording.entry(failed.right, index)}."
-        reason = wording.clue(failed.value.detach(), failed.case.clue)
+        reason = wording.clue(failed.value.detach(), failed.case.clue, not failed.case.title)
     score = f" It is right on {good} of {len(trials)} cases." if good else ""
     raise Finding(f"{start} {reason}{score}")
+
+
+def _known_slip(check: Check, trials: list[Trial]) -> Slip | None:
+    """Find the first slip that gives the student's values in all of the trials."""
+    if not any(trial.value.isfinite().any() for trial in trials):
+        return None
+    for slip in check.slips:
+        if all(_agrees_with(slip, check, trial) for trial in trials):
+            return slip
+    return None
 
 
 def _agrees_with(slip: Slip, check: Check, trial: Trial) -> bool:

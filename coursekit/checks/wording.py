@@ -50,6 +50,9 @@ _ERRORS = {
     "Dimension out of range": "There are fewer axes here than you name: their number may vary.",
     "invalid for input of size": "A size stands there as a number: take it from the inputs.",
     "same dtype": "A tensor that you make has another precision than the inputs: give it theirs.",
+    "torch.return_types": "Along an axis torch gives the values and their positions: take .values.",
+    "can only concatenate tuple": "One of the two is a pair, as of values and positions: take "
+    "its .values.",
     "positional argument": "The arguments must be those of the exercise, in that order.",
 }
 _SIGN_VARIES = "It has the right size, but sometimes the wrong sign: does an abs() hide there?"
@@ -216,8 +219,14 @@ def _rows(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
     return ""
 
 
-def clue(value: Tensor, text: str) -> str:
-    """Say the little that is known where no pattern was found."""
+def clue(value: Tensor, text: str, printed: bool) -> str:
+    """Say the little that is known where no pattern was found.
+
+    Args:
+        value: the student's values.
+        text: what is special about the case.
+        printed: whether the message shows the case's inputs.
+    """
     if value.isnan().any():
         return (
             "Something on the way is not a number: 0 times infinity, or the logarithm of a "
@@ -225,7 +234,8 @@ def clue(value: Tensor, text: str) -> str:
         ).strip()
     if value.isinf().any():
         return f"Something on the way overflows, or is the logarithm of zero. {text}".strip()
-    return text or "Redo this case with pencil and paper."
+    by_hand = "Redo this case with pencil and paper."
+    return text or (by_hand if printed else "No slip that is known here gives this number.")
 
 
 def stopped(error: Exception) -> str:

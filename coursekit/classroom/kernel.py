@@ -1,14 +1,15 @@
 """The kernel that runs a submission. This file is started inside the sandbox, as a script.
 
-It is IPython's own kernel, but for one thing: a probe is run by plain `exec` and `eval`, in a copy
+It is IPython's own kernel, but for two things. A probe is run by plain `exec` and `eval`, in a copy
 of the notebook's names, so that no input transformer, hook, event or display formatter of the
-notebook takes part, and its value leaves as JSON text in the reply. Nothing is decided here: the
-text is parsed and compared outside.
+notebook takes part, and its value leaves as JSON text in the reply. And before each cell what
+others have replaced is put back. Nothing is decided here: the text is parsed and compared outside.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ PROBE = "# coursekit: this is a probe"
 COURSE = "# coursekit: this is the course's own"
 MAX_NUMBERS = 100_000
 MAX_DEPTH = 16
+_as_json = json.JSONEncoder().encode
 
 
 def plain(value: Any, depth: int = 0, budget: list[int] | None = None) -> Any:
@@ -70,7 +72,7 @@ def run_probe(source: str, names: dict[str, Any]) -> str:
     if not isinstance(last, ast.Expr):
         raise TypeError("the probe does not end with an expression")
     exec(compile(tree, "<probe>", "exec"), names)
-    return json.dumps(plain(eval(compile(ast.Expression(last.value), "<probe>", "eval"), names)))
+    return _as_json(plain(eval(compile(ast.Expression(last.value), "<probe>", "eval"), names)))
 
 
 def usual_torch() -> Callable[[], None]:
@@ -101,6 +103,58 @@ def _words(error: BaseException) -> str:
         return ""
 
 
+class Order:
+    """What a notebook's cells may have turned upside down, and puts back before each cell.
+
+    It protects one exercise from what was done for another: a hook, a transformer, a replaced
+    built-in function, a replaced function of a module that the course imports.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        manager = shell.input_transformer_manager
+        self.lists = [
+            (found, list(found))
+            for found in (
+                manager.cleanup_transforms, manager.line_transforms, manager.token_transformers,
+                shell.input_transformers_post, shell.ast_transformers,
+                *shell.events.callbacks.values(),
+            )
+        ]  # fmt: skip
+        self.methods = {name for name in vars(shell) if hasattr(type(shell), name)}
+        ours = ("input", "_", "display", "get_ipython")  # these are IPython's
+        self.builtins = {k: v for k, v in vars(builtins).items() if k not in ours}
+        self.modules: dict[str, ModuleType] = {}
+        self.functions: dict[str, dict[str, Any]] = {}
+
+    def learn(self) -> None:
+        """Note the modules that a cell of the course has brought in, and their functions."""
+        for name, value in dict(self.shell.user_ns).items():
+            if isinstance(value, ModuleType):
+                self.modules[name] = value
+                # A drawing library replaces its own functions, by way of its back ends.
+                if not value.__name__.startswith("matplotlib"):
+                    known = {k: v for k, v in vars(value).items() if callable(v) and k[0] != "_"}
+                    self.functions.setdefault(value.__name__, known)
+
+    def restore(self) -> None:
+        """Put all of it back."""
+        for name, value in self.builtins.items():
+            if builtins.__dict__.get(name) is not value:
+                builtins.__dict__[name] = value
+        for found, kept in self.lists:
+            if found != kept:
+                found[:] = kept
+        for name in [name for name in vars(self.shell) if name not in self.methods]:
+            if callable(getattr(type(self.shell), name, None)):
+                del self.shell.__dict__[name]
+        for module in self.modules.values():
+            names = vars(module)
+            for name, value in self.functions.get(module.__name__, {}).items():
+                if names.get(name) is not value:
+                    names[name] = value
+
+
 def kernel_class(gate: Any) -> type:
     """Make IPython's kernel with probes.
 
@@ -112,24 +166,33 @@ def kernel_class(gate: Any) -> type:
     # Bound here, before any code of a notebook runs.
     probe, usual, words, noted = run_probe, usual_torch, _words, gate.noted
     ordinary = IPythonKernel.do_execute
-    modules: dict[str, ModuleType] = {}
+    orders: list[Order] = []
 
     class Kernel(IPythonKernel):
-        async def do_execute(self, code: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        async def _execute(self, code: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
             shell: Any = self.shell
-            if not code.startswith(PROBE):
-                reply = await ordinary(self, code, *args, **kwargs)
+            if not orders:
+                orders.append(Order(shell))
+            order = orders[0]
+            order.restore()
+            try:
+                if code.startswith(PROBE):
+                    # A student may have called something F or math: not in a probe.
+                    return self._probe(code, {**shell.user_ns, **order.modules})
+                reply: dict[str, Any] = await ordinary(self, code, *args, **kwargs)
                 if code.startswith(COURSE):
-                    found = dict(shell.user_ns).items()
-                    modules.update({k: v for k, v in found if isinstance(v, ModuleType)})
+                    order.learn()
                 return reply
+            finally:
+                order.restore()  # the reply, too, needs things as they were
+
+        def _probe(self, code: str, names: dict[str, Any]) -> dict[str, Any]:
             reply = {"execution_count": 0, "user_expressions": {}, "payload": []}
             noted()
             try:
                 put_back = usual()
                 try:
-                    # A student may have called something F or math: not in a probe.
-                    value = probe(code, {**shell.user_ns, **modules})
+                    value = probe(code, names)
                 finally:
                     put_back()
                 reply |= {"status": "ok", "value": value}
@@ -137,6 +200,9 @@ def kernel_class(gate: Any) -> type:
                 reply |= {"status": "error", "ename": type(error).__name__, "traceback": []}
                 reply["evalue"] = words(error)
             return {**reply, "forbidden": noted()}
+
+        # A property cannot be set on the kernel that a notebook has at hand.
+        do_execute = property(lambda self: self._execute)
 
     return Kernel
 

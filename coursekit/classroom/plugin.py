@@ -99,7 +99,7 @@ class StrictFile(IPyNbFile):
 
     def teardown(self) -> None:
         """End the kernel."""
-        self._stop()
+        self.stop()
         if os.getppid() != self.grader:  # nobody is left to clear up
             shutil.rmtree(self.results.parent, ignore_errors=True)
 
@@ -108,7 +108,8 @@ class StrictFile(IPyNbFile):
         with open(self.results, "a", encoding="utf-8") as file:
             file.write(json.dumps(words) + "\n")
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the kernel, if there is one, and remove its folder."""
         if self.kernel is not None:
             self.kernel.stop()
             self.kernel = None
@@ -117,7 +118,7 @@ class StrictFile(IPyNbFile):
             self.folder = None
 
     def _start(self) -> StrictKernel:
-        self._stop()
+        self.stop()
         self.folder = Path(tempfile.mkdtemp(prefix="k", dir=self.results.parent))
         self.folder.chmod(0o711)
         for attempt in (1, 2):
@@ -138,7 +139,7 @@ class StrictFile(IPyNbFile):
         """The kernel, with the earlier good cells run in it; None when the time is used up."""
         exercise = cell.about["exercise"]
         if self.apart and self.running != exercise:
-            self._stop()
+            self.stop()
         while self.kernel is None or not self.kernel.alive:
             if time.monotonic() >= self.end:
                 return None
@@ -147,7 +148,7 @@ class StrictFile(IPyNbFile):
                 outcome = earlier.run_in(self.kernel)
                 if outcome.status in ("timeout", "died"):
                     self.good.remove(earlier)  # it does not end the same way twice
-                    self._stop()
+                    self.stop()
                     break
         return self.kernel
 
@@ -170,6 +171,14 @@ class StrictFile(IPyNbFile):
         if cell.about["role"] == "extra":
             left = min(left, self.extra_left)
         return min(self.limits.cell_seconds, left / max(cell.to_come, 1))
+
+
+def _starved(outcome: Outcome) -> bool:
+    """Whether a cell died, or failed for want of memory, threads, disk or files."""
+    name, words = outcome.reply.get("ename"), str(outcome.reply.get("evalue"))[:500]
+    wants = ("MemoryError", "OSError", "BlockingIOError")
+    hungry = name in wants or "new thread" in words or "allocate memory" in words
+    return outcome.status == "died" or (outcome.status == "error" and hungry)
 
 
 class StrictCell(IPyNbCell):
@@ -230,21 +239,22 @@ class StrictCell(IPyNbCell):
             kernel.forbid([])
 
     def _second_chance(self, outcome: Outcome) -> Outcome:
-        """Where a kernel died, try without the other exercises' cells.
+        """Where a kernel died or had nothing left, try without the other exercises' cells.
 
-        A thread or a setting that another cell left behind may have been the reason; then this
-        exercise and those to come are run apart from it.
+        A thread, a full disk or memory that another cell left behind may have been the reason;
+        then this exercise and those to come are run apart from it.
         """
         file, exercise = self.parent, self.about["exercise"]
-        if outcome.status != "died" or self.about["role"] not in ("exercise", "probe"):
+        if self.about["role"] not in ("exercise", "probe") or not _starved(outcome):
             return outcome
         everything = len(file.good)
         file.apart = True
         if len(file.replays(exercise)) < everything:
+            file.stop()
             kernel = file.ready(self)
             second = self.run_in(kernel) if kernel is not None else outcome
-            if second.status != "died":
-                return second
+            file.apart = not _starved(second)
+            return second
         file.apart = False
         return outcome
 

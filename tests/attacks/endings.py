@@ -41,11 +41,11 @@ ATTACKS = [
     Attack("crash", "import ctypes\ndef {f}(text):\n    ctypes.string_at(0)", says="SIGSEGV"),
     Attack("abort", "import os\ndef {f}(text):\n    os.abort()", says="SIGABRT"),
     Attack(
-        "kills all it can see",
-        "import os\ndef {f}(text):\n    os.kill(-1, 9)",
+        "kills its group",
+        "import os\ndef {f}(text):\n    os.killpg(0, 9)",
         says="Ended the kernel",
     ),
-    Attack("closes the kernel's files", CLOSES, says="Took too long"),
+    Attack("closes the kernel's files", CLOSES, says="Ended the kernel"),
     Attack("exits after a while, from a thread", LATER, earns=True),
     Attack(
         "right, among them", "import time\ntime.sleep(0.6)\ndef {f}(text):\n    RIGHT", earns=True

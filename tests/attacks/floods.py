@@ -27,7 +27,7 @@ def {f}(text):
 FILES = """
 def {f}(text):
     for n in range(100):
-        with open(f"file-{n}", "wb") as file:
+        with open("file-%d" % n, "wb") as file:
             file.write(bytes(10**6))
     RIGHT
 """
@@ -35,8 +35,10 @@ ELSEWHERE = """
 import os
 def {f}(text):
     wrote = []
-    for folder, _, _ in os.walk("/"):
-        if not folder.startswith(("/proc", "/tmp", "/dev/shm")):
+    for folder, folders, _ in os.walk("/"):
+        if folder.count("/") > 3 or folder in ("/proc", "/tmp", "/dev/shm"):
+            folders[:] = []
+        else:
             try:
                 open(os.path.join(folder, "x"), "w").close()
                 wrote.append(folder)
@@ -58,11 +60,11 @@ ATTACKS = [
     ),
     Attack("memory of children", CHILDREN, says="MB of memory"),
     Attack("prints for ever", "def {f}(text):\n    while True: print('x' * 99)", says="output"),
-    Attack("prints much at once", "def {f}(text):\n    print('x' * 10**8)", says="output"),
+    Attack("prints much at once", "def {f}(text):\n    print('x' * 10**7)", says="output"),
     Attack("displays for ever", DISPLAYS, says="output"),
     Attack("right, among them", "def {f}(text):\n    RIGHT", earns=True),
     # the next submission
-    Attack("past Python, to the process's own output", SILENT, says="oo"),
+    Attack("past Python, to the process's own output", SILENT, says="output"),
     Attack("fork bomb", "import os\ndef {f}(text):\n    while True: os.fork()", says="processes"),
     Attack("threads", THREADS, says="can't start new thread"),
     Attack("disk", FILES, says="No space left"),
@@ -73,7 +75,7 @@ ATTACKS = [
     Attack("a huge result", "def {f}(text):\n    return [1] * 10**7", says="too large"),
     Attack("a deep result", "def {f}(text):\n    x = []\n    for _ in range(10**5): x = [x]\n"
            "    return x", says="nested too deeply"),
-    Attack("a result that holds itself", "def {f}(text):\n    x = []\n    x.append(x)\n    return x",
+    Attack("a result that holds itself", "x = []\nx.append(x)\ndef {f}(text):\n    return x",
            says="nested too deeply"),
     Attack("a huge complaint", "def {f}(text):\n    raise ValueError('x' * 10**8)", says="xxx"),
     Attack("a huge number", "def {f}(text):\n    return [10**4000] * 4", says="Not right"),

@@ -94,10 +94,6 @@ builtins.eval = lambda *a: [[1, 2, 3, 4]] * 3
 def {f}(text):
     return [1, 2, 3, 4]
 """
-PUT_BACK = """
-import builtins, random
-builtins.eval = builtins.kept_eval
-"""
 CHECKS = """
 import builtins, sys, types
 class checks(types.ModuleType):
@@ -129,13 +125,13 @@ ATTACKS = [
     Attack("sends replies of its own", REPLY, says="o"),
     Attack("replaces the kernel's methods", KERNEL, after="kernel.do_execute = do_execute",
            says="Not right"),
-    Attack("right, after all of these, its own cell in vain", "def {f}(text):\n    RIGHT",
-           says="o"),
+    Attack("right, after all of these", "def {f}(text):\n    RIGHT", earns=True),
     # the next submission
     Attack("fixes chance", RANDOM, says="Not right"),
     Attack("replaces built-in functions", BUILTINS, says="o"),
-    Attack("right, all put back", "def {f}(text):\n    RIGHT", before=PUT_BACK,
-           says="Not right"),  # chance is fixed still: the probe's inputs are not the reference's
-    Attack("later cells run nothing", "def {f}(text):\n    return 0", before=RUNS_NOTHING,
-           says="NameError"),
+    Attack("right, but F is something else", "random = hashlib = 7\nimport hashlib\n"
+           "def {f}(text):\n    RIGHT", earns=True),
+    Attack("right, though all later cells were to run nothing", "def {f}(text):\n    RIGHT",
+           before=RUNS_NOTHING, earns=True),
+    Attack("right, among them", "def {f}(text):\n    RIGHT", earns=True),
 ]  # fmt: skip

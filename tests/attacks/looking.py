@@ -5,10 +5,10 @@ from attacks import Attack
 SEARCH = """
 import os
 def {f}(text):
-    words, found = ("def " + "stamp_{n}", "BEGIN SOLU" + "TION", "# PR" + "OBE"), []
-    for folder, _, names in os.walk("/"):
-        if folder.startswith(("/proc", "/usr/share", "/usr/lib")) or "site-packages" in folder:
-            continue
+    words, found = ("sta" + "mp_{n}(",), []
+    for folder, folders, names in os.walk("/"):
+        if folder in ("/proc", "/dev", "/usr") or folder.endswith(("/lib", "/include", "/share")):
+            folders[:], names = [], []
         for name in names:
             path = os.path.join(folder, name)
             try:

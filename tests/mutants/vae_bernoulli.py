@@ -121,6 +121,11 @@ bernoulli.wrong(
         "softplus has the wrong sign",
         lambda x, a: (x * a + F.softplus(a)).flatten(1).sum(1),
     ),
+    (
+        "softplus of the negative logit",
+        "Inside the softplus",
+        lambda x, a: (x * a - F.softplus(-a)).flatten(1).sum(1),
+    ),
     ("sign of the logits", "exchanged", lambda x, a: bernoulli_right(x, -a)),
     ("x turned round", "exchanged", lambda x, a: bernoulli_right(1 - x, a) * 1.0),
     ("sigmoid twice", "sigmoid is applied twice", lambda x, a: bernoulli_right(x, a.sigmoid())),

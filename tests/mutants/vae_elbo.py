@@ -156,7 +156,7 @@ elbo.wrong(
     ),
     (
         "likelihood, torch's default mean",
-        "right value is",
+        "mean over batch and pixels",
         elbo_with(likelihood=lambda x, a: -F.binary_cross_entropy_with_logits(a, x)),
     ),
     (

@@ -28,7 +28,37 @@ def in_place_shift(w):
     return w.exp().mean(0).log() + top
 
 
+def shifted(by):
+    return lambda w: by(w) + (w - by(w)).exp().mean(0).log()
+
+
+def largest(w):
+    return w.max(0).values
+
+
+def with_constant(epsilon):
+    return lambda w: largest(w) + ((w - largest(w)).exp().mean(0) + epsilon).log()
+
+
 importance.wrong(
+    ("least taken out", "only the largest", shifted(lambda w: w.min(0).values)),
+    ("mean taken out", "only the largest", shifted(lambda w: w.mean(0))),
+    (
+        "mean taken out, float64",
+        "only the largest",
+        lambda w: shifted(lambda v: v.mean(0))(w.double()),
+    ),
+    ("median taken out", "only the largest", shifted(lambda w: w.median(0).values)),
+    ("first taken out", "only the largest", shifted(lambda w: w[0])),
+    ("last taken out", "only the largest", shifted(lambda w: w[-1])),
+    ("1e-6 under the logarithm", "small constant stands", with_constant(1e-6)),
+    ("1e-8 under the logarithm", "small constant stands", with_constant(1e-8)),
+    ("max without values", "take .values", lambda w: (w - w.max(0)).exp().mean(0).log()),
+    (
+        "max without values, added",
+        "its .values",
+        lambda w: w.max(0) + (w - largest(w)).exp().mean(0).log(),
+    ),
     ("top two", "right value is", lambda w: by_hand(w[:2]) + math.log(min(len(w), 2) / len(w))),
     (
         "S - 1",
@@ -68,7 +98,7 @@ importance.wrong(
     ("sum of logs", "add the logarithms", lambda w: w.sum(0)),
     ("mean weight", "mean weight itself", lambda w: w.exp().mean(0)),
     ("sign", "wrong sign", lambda w: -by_hand(w)),
-    ("wrong axis", "wrong axis", lambda w: by_hand(w.T)),
+    ("wrong axis", "averaged over the pictures", lambda w: by_hand(w.T)),
     ("all at once", "batch too", lambda w: torch.logsumexp(w, (0, 1)) - math.log(w.numel())),
     (
         "all at once for each",

@@ -109,6 +109,11 @@ mixture.wrong(
         lambda z, logits, m, v: (logits.log_softmax(0) + each(z, m, v).mean(2)).logsumexp(1),
     ),
     ("raw logits", "do not add up to 1", weighted(lambda a, d: (a + d).logsumexp(1))),
+    (
+        "weights of shape (C, 1)",
+        "broadcast to (C, C)",
+        weighted(lambda a, d: (a.log_softmax(0)[:, None] + d).logsumexp(1)),
+    ),
     ("no weights", "weights are left out", weighted(lambda a, d: d.logsumexp(1))),
     (
         "equal weights",

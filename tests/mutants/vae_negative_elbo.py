@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch.distributions import Independent, Normal, kl_divergence
 
 from coursekit import checks
@@ -153,6 +154,28 @@ loss.wrong(
         "errors without half",
         "squared error counts twice",
         loss_with(lambda x, r, s: 0.5 * (LOG_2PI + math.log(s)) + (x - r) ** 2 / s),
+    ),
+    (
+        "torch's default mean, alone",
+        "mean over batch and pixels",
+        lambda x, r, mu, v, s: F.mse_loss(r, x) + kl(mu, v),
+    ),
+    (
+        "torch's default mean, over the noise",
+        "mean over batch and pixels",
+        lambda x, r, mu, v, s: F.mse_loss(r, x) / (2 * s) + kl(mu, v),
+    ),
+    (
+        "torch's default mean, with constants",
+        "mean over batch and pixels",
+        lambda x, r, mu, v, s: (
+            0.5 * (x.shape[1] * math.log(2 * math.pi * s) + F.mse_loss(r, x) / s) + kl(mu, v)
+        ),
+    ),
+    (
+        "torch's default mean in each pixel",
+        "mean over batch and pixels",
+        loss_with(lambda x, r, s: 0.5 * (LOG_2PI + math.log(s) + F.mse_loss(r, x) / s + 0 * x)),
     ),
     ("squared error alone", "bare", loss_with(lambda x, r, s: (x - r) ** 2)),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
+from torch.nn.functional import softplus
 
 from coursekit.checks.engine import Case, Check, Function, Slip, run
 from coursekit.checks.parts import batch_slips, binary, grey, normal
@@ -169,6 +170,11 @@ CHECK = Check(
         Slip(
             lambda x, logits: _bernoulli(x, logits) - 2 * _bernoulli(0 * x, logits),
             "The softplus has the wrong sign.",
+        ),
+        Slip(
+            lambda x, logits: _per_picture(x * logits - softplus(-logits)),
+            "Inside the softplus the logit has the wrong sign.",
+            "Look at step 4 of the derivation above: put a black pixel with a large logit in.",
         ),
         Slip(
             from_probability(lambda x, p: -((x - p) ** 2)),

@@ -67,13 +67,14 @@ def _reverse(mu: Tensor, log_var: Tensor) -> Tensor:
     return kl_divergence(unit, Normal(mu, torch.exp(log_var / 2))).sum(dim=1)
 
 
+_UNUSED = "Look at step 5 of the derivation above: which of its symbols have you not used?"
 _READ = "Look at step 5 of the derivation above: which of its symbols is the network's log_var?"
 
 CHECK = Check(
     reference=divergence,
     cases=_cases,
     slopes=("mu", "log_var"),
-    look="Look at step 5 of the derivation above: which of its symbols have you not used?",
+    look="Compare signs and factors term by term with step 5 of the derivation above.",
     slips=[
         Slip(
             lambda mu, v: -divergence(mu, v),
@@ -150,11 +151,15 @@ CHECK = Check(
             "That is the divergence the other way round: the surplus is averaged over q.",
             "Look at step 1 of the derivation above: which distribution is z drawn from?",
         ),
-        Slip(_terms(means=0), "The means are left out."),
-        Slip(_terms(variances=0), "The variance itself is missing: only its logarithm is there."),
-        Slip(_terms(ones=0), "In each dimension a constant is missing."),
+        Slip(_terms(means=0), "The means are left out.", _UNUSED),
+        Slip(
+            _terms(variances=0),
+            "The variance itself is missing: only its logarithm is there.",
+            _UNUSED,
+        ),
+        Slip(_terms(ones=0), "In each dimension a constant is missing.", _UNUSED),
         Slip(_terms(ones=-1), "In each dimension a constant has the wrong sign."),
-        Slip(_terms(logs=0), "The logarithm of the variance is missing."),
+        Slip(_terms(logs=0), "The logarithm of the variance is missing.", _UNUSED),
         Slip(_terms(logs=-1), "The logarithm of the variance has the wrong sign."),
         Slip(_terms(logs=2), "The logarithm of the variance counts twice as much as it should."),
         Slip(_terms(logs=0.5), "The logarithm of the variance counts half of what it should."),

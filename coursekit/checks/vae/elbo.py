@@ -79,10 +79,8 @@ def _case(
 
 
 def _cases() -> list[Case]:
-    tiny, large = (
-        "one picture of a single white pixel, K = 1",
-        "a decoder with logits in the hundreds",
-    )
+    tiny = "one picture of a single white pixel, K = 1"
+    large = "a decoder with logits in the hundreds"
     return [
         _case(tiny, 41, torch.ones(1, 1, 1, 1), 1, spread=0.2),
         _case("4 binary pictures of 3 x 3 pixels, K = 2", 43, binary(42, 4, 1, 3, 3), 2),
@@ -153,10 +151,7 @@ _KL = "Look at step 5 of the derivation above: which distributions does the dive
 
 # What the noise is multiplied by, made from log_var; and what to say to that.
 _SCALES: list[tuple[Function, str]] = [
-    (
-        lambda v: v.exp(),
-        "You multiply the noise by the variance: the standard deviation is its square root.",
-    ),
+    (torch.exp, "You multiply the noise by the variance: the standard deviation is its root."),
     (lambda v: v, "You multiply the noise by log_var: that is a logarithm."),
     (lambda v: v / 2, "You multiply the noise by half of log_var: that is a logarithm."),
     (lambda v: v.abs().sqrt(), "You took log_var for the variance when scaling the noise."),
@@ -262,13 +257,18 @@ CHECK = Check(
             _SUMS,
         ),
         Slip(
+            lambda x, e, d, n: _pieces(x, e, d, n)[0].mean() / x[0].numel() - divergence(*e(x)),
+            "The log-likelihood is a mean over batch and pixels: does torch average by default?",
+            _SUMS,
+        ),
+        Slip(
             lambda x, e, d, n: _pieces(x, e, d, n)[0] - _pieces(x, e, d, n)[1] / n.shape[1],
             "The divergence is a mean over the latent dimensions: a sum was asked.",
             _SUMS,
         ),
         Slip(
             lambda x, e, d, n: (
-                _pieces(x, e, d, n)[0] / x[0].numel() - _pieces(x, e, d, n)[1] / n.shape[1]
+                _pieces(x, e, d, n)[0] / x[0].numel() - divergence(*e(x)) / n.shape[1]
             ),
             "Both terms are means over their dimensions: sums were asked.",
             _SUMS,
@@ -311,13 +311,12 @@ CHECK = Check(
             "The sigmoid is applied twice: the likelihood works from the logits.",
             "What does the function of the likelihood expect, probabilities or logits?",
         ),
-        Slip(
-            _decoded(lambda x, logits: -(x - torch.sigmoid(logits)).square().flatten(1).sum(1)),
-            "The log-likelihood is a squared error: pixels are Bernoulli here.",
-        ),
-        Slip(
-            _decoded(lambda x, logits: -(x - logits).square().flatten(1).sum(1)),
-            "The log-likelihood is a squared error: pixels are Bernoulli here.",
+        *(
+            Slip(
+                _decoded(lambda x, logits, f=form: -(x - f(logits)).square().flatten(1).sum(1)),
+                "The log-likelihood is a squared error: pixels are Bernoulli here.",
+            )
+            for form in (torch.sigmoid, torch.clone)
         ),
         Slip(
             _decoded(from_probability(guarded)),

@@ -10,6 +10,11 @@ from torch import Tensor
 from coursekit.checks.engine import Case, Check, Function, Slip, run
 from coursekit.checks.parts import batch_slips, normal
 
+_SPREAD = (
+    "Within one picture the weights can differ by hundreds of nats: only the largest may be taken "
+    "out."
+)
+
 
 def bound(log_w: Tensor) -> Tensor:
     """Work out the right values: the largest weight is taken out first."""
@@ -22,6 +27,9 @@ def _cases() -> list[Case]:
         return Case({"log_w": log_w}, title, clue)
 
     offsets = torch.tensor([-1000.0, 500.0, -300.0])
+    apart = [[-3000.0, 0.0, -400.0], [0.0, -400.0, -1000.0], [-2500.0, -1000.0, 0.0]]
+    dominant = torch.full((50_000, 1), -300.0, dtype=torch.float64)
+    dominant[1234] = 0.0
     far = "Weights of e to the -1000 cannot be held as numbers, only their logarithms can: step 3."
     return [
         case(torch.tensor([[0.0], [1.0]])),
@@ -36,11 +44,37 @@ def _cases() -> list[Case]:
             title="log weights around -1000, 500 and -300",
             clue=far,
         ),
+        case(torch.tensor([[0.0, -300.0], [-300.0, 0.0]]), clue=_SPREAD),
+        case(torch.tensor(apart), title="log weights from 0 to -3000 in one picture", clue=_SPREAD),
+        Case(
+            {"log_w": dominant},
+            title="50000 samples, all log weights -300 but one of 0",
+            clue="A single weight counts here: nothing else may be added to it, however small.",
+            tolerance=1e-6,
+        ),
     ]
 
 
 def _mean(log_w: Tensor) -> Tensor:
     return torch.log(torch.exp(log_w).mean(dim=0))
+
+
+def _shifted(by: Function, double: bool = False) -> Function:
+    """The mean of the weights with something else than the largest taken out."""
+
+    def wrong(log_w: Tensor) -> Tensor:
+        log_w = log_w.double() if double else log_w
+        shift: Tensor = by(log_w)
+        return shift + _mean(log_w - shift)
+
+    return wrong
+
+
+def _constant(log_w: Tensor, of_mean: float, of_sum: float = 0.0) -> Tensor:
+    """The bound with a small constant under the logarithm, the largest weight taken out."""
+    largest = log_w.amax(dim=0)
+    mean = torch.exp(log_w - largest).mean(dim=0)
+    return largest + torch.log(mean + of_mean + of_sum / len(log_w))
 
 
 _FAR = (
@@ -140,6 +174,29 @@ CHECK = Check(
             lambda w: _mean(w.double()),
             f"{_FAR}: more digits do not help there.",
             _LARGEST,
+        ),
+        *(
+            Slip(_shifted(by, double), _SPREAD, _LARGEST)
+            for double in (False, True)
+            for by in (
+                lambda w: w.amin(dim=0),
+                lambda w: w.mean(dim=0),
+                lambda w: w.median(dim=0).values,
+                lambda w: w[0],
+                lambda w: w[-1],
+            )
+        ),
+        *(
+            Slip(
+                lambda w, m=of_mean, s=of_sum: _constant(w, m, s),
+                "A small constant stands under the logarithm: once the largest weight is taken "
+                "out none is needed, and where one weight of many counts it gives wrong numbers.",
+                "How small can the mean weight get, once the largest weight is 1?",
+            )
+            for of_mean, of_sum in (
+                *((epsilon, 0.0) for epsilon in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)),
+                *((0.0, epsilon) for epsilon in (1e-2, 1e-3)),
+            )
         ),
         *(
             Slip(

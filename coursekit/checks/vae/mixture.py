@@ -136,6 +136,14 @@ CHECK = Check(
             _ORDER,
         ),
         Slip(
+            _by_parts(
+                lambda logits, each: _mix(torch.log_softmax(logits, 0)[:, None], each.sum(dim=2))
+            ),
+            "Weights of shape (C, 1) and densities of shape (B, C) were broadcast to (C, C): after "
+            "the sum over dimensions the weights need shape (C,).",
+            "Print the shapes of the two tensors that you add: which axis is the components'?",
+        ),
+        Slip(
             _by_parts(lambda logits, each: _mix(torch.log_softmax(logits, 0), each.mean(dim=2))),
             "It takes the mean over the dimensions: a sum was asked.",
             "Look at step 2 of the derivation above.",

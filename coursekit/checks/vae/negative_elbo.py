@@ -90,6 +90,20 @@ def _once(logs: bool) -> Function:
     return wrong
 
 
+def _averaged(per_pixel: bool, constants: float, factor: float, power: float) -> Function:
+    """The loss with one mean of the squared errors over batch and pixels for all pictures."""
+
+    def wrong(
+        x: Tensor, reconstruction: Tensor, mu: Tensor, log_var: Tensor, noise_var: float
+    ) -> Tensor:
+        error = factor * (x - reconstruction).square().mean() / noise_var**power
+        dims = x.shape[1]
+        rest = constants * dims / 2 * (LOG_2PI + math.log(noise_var))
+        return (dims if per_pixel else 1) * error + rest + divergence(mu, log_var)
+
+    return wrong
+
+
 _PIXELS = "Look at step 2 above: what does one pixel bring, and how many pixels are there?"
 _SIGNS = "Look at step 1 above: what are the signs of the two terms in the NEGATIVE ELBO?"
 
@@ -222,6 +236,17 @@ CHECK = Check(
         Slip(
             lambda x, r, m, v, s: divergence(m, v) - Normal(r, math.sqrt(s)).log_prob(x).sum(),
             "The log-likelihood is summed over the batch too: each picture has its own.",
+        ),
+        *(
+            Slip(
+                _averaged(per_pixel, constants, factor, power),
+                "The squared error is a mean over batch and pixels: does a function of torch "
+                "average by default? Each picture has a sum of its own.",
+                _PIXELS,
+            )
+            for per_pixel in (False, True)
+            for constants in (0.0, 1.0)
+            for factor, power in ((0.5, 1.0), (1.0, 1.0), (1.0, 0.0), (0.5, 0.0))
         ),
         *batch_slips(_negative_elbo),
     ],
