@@ -95,7 +95,7 @@ def main() -> None:
         short, long = (together(arguments.notebook, number, workers) for number in (few, many))
         each = (long - short) / (many - few)
         print(
-            f"workers: {workers}  {each:.1f} s for each further submission  ({many}: {long:.0f} s)"
+            f"{workers} worker(s): {each:.1f} s for each further submission; {many} in {long:.0f} s"
         )
 
 

@@ -113,7 +113,7 @@ def main() -> None:
     plain = [min(row["DataLoader, 0 workers"], row["DataLoader, 2 workers"]) for row in rows]
     ratios = [row["fit"] / other for row, other in zip(rows, plain, strict=True)]
     threads = torch.get_num_threads()
-    common = {"command": COMMAND, "device": f"cpu, {threads} threads"}
+    common = {"command": COMMAND, "device": f"cpu, {threads} threads", "profile": "full"}
     record(common | {
         "id": "speed/vae-mlp-epoch-vs-dataloader",
         "value": statistics.median(ratios),
@@ -132,6 +132,7 @@ def main() -> None:
         "id": "speed/import",
         "value": seconds,
         "unit": "seconds",
+        "dataset": "none",
         "estimator": "median of 5 fresh processes, files in the disk cache",
         "note": "coursekit with data, models, training, evaluation, inference; torch before it",
     })  # fmt: skip

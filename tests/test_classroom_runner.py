@@ -531,8 +531,6 @@ def test_torch_trains_a_step_inside_the_limits():
     assert first == second
 
 
-def test_another_seed_gives_other_values():
-    cells = (COURSE, *task("right", DOUBLE, probe="f(random.Random(seed).random())"))
-    values = [graded(*cells, seed=seed)[1]["right"]["probe"].value for seed in (1, 2)]
-    assert values[0] != values[1]
+def test_nothing_to_run():
+    need_sandbox()
     assert runner.run(notebook(), 1, LIMITS) == []

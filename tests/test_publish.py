@@ -148,13 +148,13 @@ def test_refresh_says_what_is_still_amiss(course, with_mnist, capsys):
 
 def test_refresh_needs_mnist(course, capsys):
     save(course / "notebooks" / "01.ipynb", "print(1)")
-    assert command("refresh") == 1
+    assert command("refresh") == 2
     assert "download mnist" in capsys.readouterr().err
 
 
 def test_an_unknown_figure_is_noticed_before_anything_runs(course, with_mnist, capsys):
     path = save(course / "notebooks" / "01.ipynb", "# <!--r:none--><!--/r-->", "print(1)")
-    assert command("refresh") == 1
+    assert command("refresh") == 2
     assert "'none'" in capsys.readouterr().err
     assert publish.read(path).cells[1].execution_count is None
 
@@ -170,16 +170,16 @@ def test_markers_are_filled_without_running_anything(course, capsys):
 def test_what_is_no_notebook_gets_one_sentence(course, capsys, body):
     path = course / "notebooks" / "01.ipynb"
     path.write_text(body)
-    assert command("run") == 1
+    assert command("run") == 2
     error = capsys.readouterr().err
     assert "01.ipynb is not a notebook that can be read" in error
     assert "Traceback" not in error
 
 
 def test_nothing_to_run_gets_one_sentence(course, capsys):
-    assert command("run") == 1
+    assert command("run") == 2
     assert "There is no notebook to run" in capsys.readouterr().err
-    assert command("run", "absent.ipynb") == 1
+    assert command("run", "absent.ipynb") == 2
     assert "There is no notebook absent.ipynb" in capsys.readouterr().err
 
 

@@ -8,6 +8,7 @@ import shutil
 import site
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,6 +176,21 @@ def _mounts(place: Place, bounds: Bounds) -> list[str]:
     return [*options, "--remount-ro", "/", "--chdir", "/tmp"]
 
 
+def _own_threads() -> int:
+    """How many threads this user has, where the system does not count by namespace."""
+    try:
+        release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    except ValueError:
+        release = (0, 0)
+    if release >= (5, 14):
+        return 0
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*/task"):
+        with suppress(OSError):
+            count += len(list(folder.iterdir())) if folder.stat().st_uid == os.getuid() else 0
+    return count
+
+
 def _limits(bounds: Bounds, mode: str) -> list[str]:
     """The prlimit command in front of the kernel's own."""
     program = program_path("prlimit")
@@ -194,8 +210,9 @@ def _limits(bounds: Bounds, mode: str) -> list[str]:
         "msgqueue": 0,
     }
     if mode != "none":
-        # Counted for the user: for root's spare user, and inside the user's own namespace.
-        options["nproc"] = bounds.threads
+        # Counted for the user: root's spare one, or this one inside its namespace. Before Linux
+        # 5.14 all that this user runs counts.
+        options["nproc"] = bounds.threads + (_own_threads() if mode == "user" else 0)
     for name, value in list(options.items()):
         # Whoever grades may be limited too; nobody may go beyond that.
         hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1]

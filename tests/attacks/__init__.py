@@ -37,7 +37,7 @@ class Attack:
         name: what it tries.
         answer: the exercise's cell.
         earns: whether it deserves the exercise's points.
-        says: words that the mark must contain (verdict, message or details).
+        says: words that the mark must contain (verdict, message or details); | stands for or.
         before: an extra cell above the exercise.
         after: an extra cell between the exercise and its probe.
     """
