@@ -22,6 +22,7 @@ PROBE = "# coursekit: this is a probe"
 COURSE = "# coursekit: this is the course's own"
 MAX_NUMBERS = 100_000
 MAX_DEPTH = 16
+_CHANGEABLE = 1 << 9  # the flag of classes that are made in Python
 _as_json = json.JSONEncoder().encode
 
 
@@ -125,17 +126,34 @@ class Order:
         ours = ("input", "_", "display", "get_ipython")  # these are IPython's
         self.builtins = {k: v for k, v in vars(builtins).items() if k not in ours}
         self.modules: dict[str, ModuleType] = {}
-        self.functions: dict[str, dict[str, Any]] = {}
+        self.known: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self.sizes: dict[int, int] = {}
 
     def learn(self) -> None:
         """Note the modules that a cell of the course has brought in, and their functions."""
         for name, value in dict(self.shell.user_ns).items():
+            # A drawing library replaces its own functions, by way of its back ends.
             if isinstance(value, ModuleType):
                 self.modules[name] = value
-                # A drawing library replaces its own functions, by way of its back ends.
-                if not value.__name__.startswith("matplotlib"):
-                    known = {k: v for k, v in vars(value).items() if callable(v) and k[0] != "_"}
-                    self.functions.setdefault(value.__name__, known)
+                if id(value) not in self.known and not value.__name__.startswith("matplotlib"):
+                    self._note_module(value)
+                    for part in list(vars(value).values()):
+                        inside = isinstance(part, ModuleType) and id(part) not in self.known
+                        if inside and part.__name__.startswith(f"{value.__name__}."):
+                            self._note_module(part)
+
+    def _note_module(self, module: ModuleType) -> None:
+        self._note(module)
+        for part in list(vars(module).values()):
+            # Not isinstance: some objects warn when asked for their class.
+            if issubclass(type(part), type) and part.__flags__ & _CHANGEABLE:
+                self._note(part)
+
+    def _note(self, owner: Any) -> None:
+        """Remember what can be called in a module or a class."""
+        found = {k: v for k, v in dict(vars(owner)).items() if callable(v) and k[:1] != "_"}
+        if id(owner) not in self.known:
+            self.known[id(owner)], self.sizes[id(owner)] = (owner, found), len(vars(owner))
 
     def restore(self) -> None:
         """Put all of it back."""
@@ -148,11 +166,18 @@ class Order:
         for name in [name for name in vars(self.shell) if name not in self.methods]:
             if callable(getattr(type(self.shell), name, None)):
                 del self.shell.__dict__[name]
-        for module in self.modules.values():
-            names = vars(module)
-            for name, value in self.functions.get(module.__name__, {}).items():
+        for owner, found in self.known.values():
+            names = vars(owner)
+            for name, value in found.items():
                 if names.get(name) is not value:
-                    names[name] = value
+                    setattr(owner, name, value)
+            if isinstance(owner, type) and len(names) > self.sizes[id(owner)]:
+                for name in [n for n in names if n[:1] != "_" and n not in found]:
+                    # Put in front of what it inherits.
+                    if callable(names[name]) and any(
+                        hasattr(base, name) for base in owner.__bases__
+                    ):
+                        delattr(owner, name)
 
 
 def kernel_class(gate: Any) -> type:
