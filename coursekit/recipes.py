@@ -191,7 +191,7 @@ def _run_seed(name: str, plan: Recipe, data: DataSet, seed: int, device: str) ->
     done = folder / f"{name}-{seed}.json"
     if done.is_file():
         kept = _Measured(**json.loads(done.read_text("utf-8")))
-        if kept.recipe not in ("", _settings(plan)):
+        if kept.recipe != _settings(plan):
             raise CourseError(
                 f"{done} was measured with another recipe {name}; delete {folder}/{name}-{seed}.*."
             )

@@ -271,25 +271,26 @@ def test_without_bubblewrap_it_says_what_to_install_and_refuses(monkeypatch, ane
         run({"cells": []}, 1, Limits())
 
 
-def test_a_bubblewrap_that_fails_is_not_believed(tmp_path, monkeypatch, anew):
+def probe_with(script, folder, monkeypatch):
+    """What the start-up probe makes of a `bwrap` that is this shell script."""
     if sys.platform != "linux":
         pytest.skip("bubblewrap exists for Linux only")
-    fake = tmp_path / "bwrap"
-    fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    fake = folder / "bwrap"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    protection = sandbox.probe()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return sandbox.probe()
+
+
+def test_a_bubblewrap_that_fails_is_not_believed(tmp_path, monkeypatch, anew):
+    script = "echo 'bwrap: setting up uid map: Permission denied' >&2\nexit 1"
+    protection = probe_with(script, tmp_path, monkeypatch)
     assert not protection.ok
     assert "Permission denied" in protection.lines[0]
 
 
 def test_a_bubblewrap_that_shuts_nothing_in_is_not_believed(tmp_path, monkeypatch, anew):
-    if sys.platform != "linux":
-        pytest.skip("bubblewrap exists for Linux only")
-    fake = tmp_path / "bwrap"
-    fake.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift\nexec "$@"\n')
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    protection = sandbox.probe()
+    script = 'while [ "$1" != -- ]; do shift; done; shift\nexec "$@"'
+    protection = probe_with(script, tmp_path, monkeypatch)
     assert not protection.ok
     assert any(line.startswith("NOT SHUT IN: files") for line in protection.lines)
