@@ -162,10 +162,26 @@ def open_notebook(page: Any, lab: Lab, name: str, seconds: float = 90) -> None:
 
 
 def run_all(page: Any, seconds: float = 90) -> None:
-    """Run all cells and wait until the last one is done."""
-    page.locator(".jp-Notebook .jp-Cell").first.click()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    """Run all cells and wait until the last one is done.
+
+    JupyterLab can lose the click while it is still starting, so it is made again.
+    """
+    tries = 3
+    for left in reversed(range(tries)):
+        page.keyboard.press("Escape")
+        page.locator(".jp-Notebook .jp-Cell").first.click()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        try:
+            _wait_for_prompts(page, seconds / 2)
+            return
+        except Exception as error:
+            if left == 0 or type(error).__name__ != "TimeoutError":
+                raise
+
+
+def _wait_for_prompts(page: Any, seconds: float) -> None:
+    """Wait until every cell with code has a number."""
     page.wait_for_function(
         """() => {
             const codes = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
