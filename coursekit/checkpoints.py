@@ -17,10 +17,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from coursekit.errors import CourseError
-from coursekit.files import atomic_path, data_folder, package_repository, sha256
-from coursekit.models.vae import VAE, conv_vae, mlp_vae
+from coursekit.files import atomic_path, data_folder, locked, package_repository, sha256
+from coursekit.models.autoencoder import conv_denoiser, mlp_autoencoder
+from coursekit.models.base import Model
+from coursekit.models.vae import conv_vae, mlp_vae
 
-BUILDERS: dict[str, Callable[..., VAE]] = {"mlp_vae": mlp_vae, "conv_vae": conv_vae}
+BUILDERS: dict[str, Callable[..., Model]] = {
+    "mlp_vae": mlp_vae,
+    "conv_vae": conv_vae,
+    "mlp_autoencoder": mlp_autoencoder,
+    "conv_denoiser": conv_denoiser,
+}
 MAX_BYTES = 8_000_000
 _PACKAGE = Path(__file__).parent
 _MANIFEST = _PACKAGE / "manifest.json"
@@ -123,9 +130,9 @@ def save(name: str, model: nn.Module, card: Card, half: bool = True) -> Path:
 
 def update_card(name: str, card: Card) -> None:
     """Write fields of a manifest entry; the other fields stay."""
-    entries = manifest()
-    entries[name] = entries.get(name, {}) | card
-    with atomic_path(_MANIFEST) as temporary:
+    with locked(_MANIFEST), atomic_path(_MANIFEST) as temporary:
+        entries = manifest()
+        entries[name] = entries.get(name, {}) | card
         temporary.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
@@ -183,7 +190,7 @@ def fetch(url: str, target: Path, expected_sha256: str) -> None:
             )
 
 
-def pretrained(name: str) -> VAE:
+def pretrained(name: str) -> Any:
     """Load a checkpoint that the course ships.
 
     Looks in the data folder, then in the checkout, then (where the course has an address) fetches
@@ -193,7 +200,8 @@ def pretrained(name: str) -> VAE:
         name: a name in the manifest.
 
     Returns:
-        The model, in evaluation mode; `card` on it is the manifest's entry.
+        The model (of the class that its builder makes), in evaluation mode; `card` on it is the
+        manifest's entry.
 
     Raises:
         CourseError: for an unknown name, a missing file, or one that does not match its sum.

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from coursekit.errors import CourseError
 
 
@@ -108,6 +110,22 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes out while a file is read, changed and written.
+
+    Two trainings that end in the same instant would otherwise each write back what the other one
+    does not have. The lock is a file in the system's temporary folder.
+
+    Args:
+        path: the file that is changed; it need not exist.
+    """
+    place = str(Path(path).resolve())
+    name = hashlib.sha256(place.encode()).hexdigest()[:16]
+    with FileLock(Path(tempfile.gettempdir()) / f"coursekit-{name}.lock", timeout=60):
+        yield
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from coursekit import __version__
 from coursekit.errors import CourseError
-from coursekit.files import atomic_path, package_repository
+from coursekit.files import atomic_path, locked, package_repository
 
 Record = dict[str, Any]
 FIELDS = (
@@ -80,9 +80,9 @@ def record(new: Record, path: Path | None = None) -> None:
         raise CourseError(f"The record {new['id']} has no finite value: its note must say why.")
     whole = dict.fromkeys(FIELDS) | {"date": date.today().isoformat(), "version": __version__} | new
     whole["value"] = value
-    have = records(target) if target.exists() else {}
-    have[new["id"]] = whole
-    with atomic_path(target) as temporary:
+    with locked(target), atomic_path(target) as temporary:
+        have = records(target) if target.exists() else {}
+        have[new["id"]] = whole
         text = json.dumps([have[key] for key in sorted(have)], indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", "utf-8")
 

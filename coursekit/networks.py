@@ -232,19 +232,34 @@ def conv_decoder(
     params_per_channel: int = 1,
     channels: Sequence[int] = (32, 64),
     hidden: Sequence[int] = (256,),
+    head: int = 0,
 ) -> Decoder:
-    """Build a convolutional decoder, the mirror image of `conv_encoder`."""
+    """Build a convolutional decoder, the mirror image of `conv_encoder`.
+
+    Args:
+        latent_size: K.
+        shape: (C, H, W), height and width divisible by 4.
+        params_per_channel: P, numbers for each value of the picture.
+        channels: as for the encoder.
+        hidden: as for the encoder; reversed.
+        head: width of two more layers at full resolution (a convolution 3x3, then 1x1 to the
+            parameters); none if 0. It costs little where P is large.
+    """
     height, width = _quarter(shape, channels)
     first, second = channels
-    network = nn.Sequential(
+    out = params_per_channel * shape[0]
+    layers = [
         mlp([latent_size, *reversed(hidden), second * height * width], nn.SiLU),
         nn.Unflatten(1, (second, height, width)),
         _norm_act(second),
         nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
         _norm_act(first),
-        nn.ConvTranspose2d(first, params_per_channel * shape[0], 4, stride=2, padding=1),
-    )
-    return Decoder(network, latent_size, shape)
+        nn.ConvTranspose2d(first, head or out, 4, stride=2, padding=1),
+    ]
+    if head:
+        layers += [_norm_act(head), nn.Conv2d(head, head, 3, padding=1), _norm_act(head)]
+        layers += [nn.Conv2d(head, out, 1)]
+    return Decoder(nn.Sequential(*layers), latent_size, shape)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -198,9 +198,7 @@ def test_own_commands_exist(row: dict[str, Any]) -> None:
     assert words[0] == "python"
     if words[1:3] == ["-m", "coursekit"]:
         assert words[3] == "train" and words[4] in RECIPES
-        assert row["id"].partition("/")[0] == words[4]
-        names = [figure.name for figure in RECIPES[words[4]].figures]
-        assert row["id"].partition("/")[2] in names
+        assert row["id"] in [figure.id(words[4]) for figure in RECIPES[words[4]].figures]
     else:
         assert (root / words[1]).is_file()
 

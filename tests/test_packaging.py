@@ -114,7 +114,7 @@ def test_colabs_stock_versions_are_in_the_ranges():
 
 def test_the_library_needs_what_the_design_says_and_no_more():
     names = {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "tqdm", "safetensors"}
-    assert {requirement.name for requirement in RUNTIME} == names | {"scikit-learn"}
+    assert {requirement.name for requirement in RUNTIME} == names | {"scikit-learn", "filelock"}
 
 
 def conda_requirements(body):

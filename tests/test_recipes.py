@@ -12,7 +12,7 @@ import pytest
 import tiny
 import torch
 
-from coursekit import checkpoints, ledger, recipes
+from coursekit import checkpoints, ledger
 from coursekit.checkpoints import pretrained
 from coursekit.data.preparations import PREPARATIONS
 from coursekit.errors import CourseError
@@ -21,7 +21,8 @@ from coursekit.ledger import records, references
 from coursekit.likelihoods import bits_per_dim
 from coursekit.networks import count_parameters
 from coursekit.priors import VampPrior
-from coursekit.recipes import RECIPES, Figure, Recipe, build, recipe, train
+from coursekit.recipes import MEASURES, RECIPES, Figure, Recipe, build, measures, recipe, train
+from coursekit.recipes import running as recipes
 
 DATA = replace(tiny.data(), name="digits")
 PLAN = Recipe(
@@ -115,7 +116,7 @@ def test_a_second_call_repeats_nothing(place: Path, monkeypatch: pytest.MonkeyPa
     train("tiny", device="cpu")
     first = (place / "results.json").read_text(), (place / "manifest.json").read_text()
     monkeypatch.setattr(recipes, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
-    monkeypatch.setattr(recipes, "evaluate", lambda *_a, **_k: pytest.fail("it measured again"))
+    monkeypatch.setattr(measures, "evaluate", lambda *_a, **_k: pytest.fail("it measured again"))
     train("tiny", device="cpu")
     assert ((place / "results.json").read_text(), (place / "manifest.json").read_text()) == first
 
@@ -168,12 +169,30 @@ def test_figures_of_a_changed_recipe_are_not_taken_for_its_own(
     for settings in (
         {"fit": PLAN.fit | {"epochs": 4}},
         {"prepare": "threshold"},
-        {"figures": (Figure("test_new", "nelbo"),)},
         {"arguments": PLAN.arguments | {"hidden": [41]}},
     ):
         change(monkeypatch, **settings)
         with pytest.raises(CourseError, match=r"tiny-0\.json"):
             train("tiny", device="cpu")
+
+
+def test_a_new_figure_is_measured_on_the_weights_there_are(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("tiny", device="cpu")
+    before = records()
+    monkeypatch.setattr(recipes, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
+    new = Figure("test_elsewhere", "nelbo", "bits/dim", key="elsewhere/test_bpd")
+    changed = replace(PLAN.figures[3], samples=7)
+    change(monkeypatch, figures=(*PLAN.figures[:3], changed, new))
+    train("tiny", device="cpu")
+    after = records()
+    assert after["elsewhere/test_bpd"]["value"] == pytest.approx(
+        bits_per_dim(before["tiny/test_nelbo"]["value"], 16)
+    )
+    assert "IWAE-7" in after["tiny/test_iwae"]["estimator"]
+    assert after["tiny/test_iwae"]["value"] != before["tiny/test_iwae"]["value"]
+    assert after["tiny/test_nelbo"] == before["tiny/test_nelbo"]
 
 
 def test_bad_arguments(place: Path) -> None:
@@ -218,19 +237,16 @@ def test_own_recipe_makes_sense(name: str) -> None:
     assert plan.fit["epochs"] >= 1 and plan.seeds >= 1
     assert json.loads(json.dumps(plan.arguments)) == plan.arguments, "the manifest holds it"
     for figure in plan.figures:
-        assert figure.kind in ("train", "nelbo", "iwae") and figure.unit in ("nats", "bits/dim")
+        assert figure.kind in MEASURES
         assert figure.epoch is None or 1 <= figure.epoch <= plan.fit["epochs"]
-        known = references().get(f"{name}/{figure.name}")
+        known = references().get(figure.id(name))
         assert known is None or known["unit"] == figure.unit
-        if figure.kind != "train" and figure.unit == "bits/dim":
-            assert plan.prepare == "threshold", "a density would need its 8 bits"
 
 
 def test_every_reference_of_a_model_has_a_recipe() -> None:
-    for key, row in references().items():
-        name, _, figure = key.partition("/")
-        if row["part"] == "newcomer" and name != "speed":
-            assert figure in [item.name for item in recipe(name).figures], key
+    measured = {figure.id(name) for name, plan in RECIPES.items() for figure in plan.figures}
+    for key in references():
+        assert key.startswith("speed/") or key in measured, key
 
 
 def test_unknown_recipe_lists_them() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.likelihoods import Bernoulli, Likelihood
+from coursekit.likelihoods import likelihood as make_likelihood
 from coursekit.models.base import Model
 from coursekit.networks import (
     Decoder,
@@ -160,7 +161,7 @@ def mlp_vae(
     prior: str = "standard",
     components: int = 16,
     gated: bool = False,
-    likelihood: Likelihood | None = None,
+    likelihood: Likelihood | str | None = None,
     shape: Shape = MNIST_SHAPE,
     beta: float = 1.0,
 ) -> VAE:
@@ -172,7 +173,7 @@ def mlp_vae(
         prior: "standard", "mixture" or "vamp".
         components: of the mixture, or pseudo-inputs of the VampPrior.
         gated: gated layers in place of LeakyReLU.
-        likelihood: Bernoulli if None.
+        likelihood: one, or its name in `likelihoods.LIKELIHOODS`; Bernoulli if None.
         shape: (C, H, W).
         beta: weight of the KL term in the loss.
 
@@ -180,7 +181,7 @@ def mlp_vae(
         >>> mlp_vae(latent_size=2, hidden=(8,)).sample(3).shape
         torch.Size([3, 1, 28, 28])
     """
-    likelihood = likelihood or Bernoulli()
+    likelihood = make_likelihood(likelihood)
     encoder = mlp_encoder(shape, hidden, latent_size, gated)
     decoder = mlp_decoder(
         latent_size, tuple(reversed(hidden)), shape, likelihood.params_per_channel, gated
@@ -196,9 +197,10 @@ def conv_vae(
     hidden: Sequence[int] = (256,),
     prior: str = "standard",
     components: int = 16,
-    likelihood: Likelihood | None = None,
+    likelihood: Likelihood | str | None = None,
     shape: Shape = MNIST_SHAPE,
     beta: float = 1.0,
+    head: int = 0,
 ) -> VAE:
     """Build a convolutional VAE; arguments as for `mlp_vae` and `networks.conv_encoder`.
 
@@ -206,9 +208,10 @@ def conv_vae(
         >>> conv_vae(latent_size=2, channels=(4, 8), hidden=(16,)).sample(3).shape
         torch.Size([3, 1, 28, 28])
     """
-    likelihood = likelihood or Bernoulli()
+    likelihood = make_likelihood(likelihood)
     encoder = conv_encoder(shape, latent_size, channels, hidden)
-    decoder = conv_decoder(latent_size, shape, likelihood.params_per_channel, channels, hidden)
+    width = likelihood.params_per_channel
+    decoder = conv_decoder(latent_size, shape, width, channels, hidden, head)
     return VAE(
         encoder, decoder, _prior(prior, encoder, latent_size, shape, components), likelihood, beta
     )

@@ -1,0 +1,63 @@
+"""What a recipe says: which model, on which data, trained how, and what is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure that a recipe measures.
+
+    Attributes:
+        name: the part of the ledger id behind the slash.
+        kind: a key of `measures.MEASURES`.
+        unit: "nats", "bits/dim" or another that the ledger knows.
+        samples: S of the estimator.
+        limit: how many test pictures; all if None.
+        epoch: for "train": which epoch, from 1; the last if None.
+        key: the whole ledger id, where it does not begin with the recipe's name.
+    """
+
+    name: str
+    kind: str
+    unit: str = "nats"
+    samples: int = 1
+    limit: int | None = None
+    epoch: int | None = None
+    key: str | None = None
+
+    def id(self, recipe: str) -> str:
+        """The figure's id in the ledger."""
+        return self.key or f"{recipe}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run that a command repeats.
+
+    Attributes:
+        builder: a name in `checkpoints.BUILDERS`.
+        arguments: for the builder.
+        prepare: how pictures are prepared.
+        fit: further arguments for `training.fit`.
+        figures: what is measured.
+        dataset: "mnist" or "digits".
+        seeds: how many seeds; the first one is shipped.
+        note: what a reader of the figures should know about the run.
+    """
+
+    builder: str
+    arguments: dict[str, Any]
+    prepare: str
+    fit: dict[str, Any]
+    figures: tuple[Figure, ...]
+    dataset: str = "mnist"
+    seeds: int = 1
+    note: str | None = None
+
+
+NELBO = Figure("test_nelbo", "nelbo")
+IWAE = Figure("test_iwae5000", "iwae", samples=5000, limit=2000)
+COSINE: dict[str, Any] = {"batch_size": 128, "schedule": "cosine"}
