@@ -20,6 +20,8 @@ from coursekit.errors import CourseError
 from coursekit.files import atomic_path, data_folder, locked, package_repository, sha256
 from coursekit.models.autoencoder import conv_denoiser, mlp_autoencoder
 from coursekit.models.base import Model
+from coursekit.models.classifier import digit_classifier
+from coursekit.models.cvae import mlp_completer, mlp_cvae
 from coursekit.models.vae import conv_vae, mlp_vae
 
 BUILDERS: dict[str, Callable[..., Model]] = {
@@ -27,6 +29,9 @@ BUILDERS: dict[str, Callable[..., Model]] = {
     "conv_vae": conv_vae,
     "mlp_autoencoder": mlp_autoencoder,
     "conv_denoiser": conv_denoiser,
+    "mlp_cvae": mlp_cvae,
+    "mlp_completer": mlp_completer,
+    "digit_classifier": digit_classifier,
 }
 MAX_BYTES = 8_000_000
 _PACKAGE = Path(__file__).parent

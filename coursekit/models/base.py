@@ -19,6 +19,11 @@ class Model(nn.Module):
         super().__init__()
         self.card: dict[str, Any] = {}
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters are, and where its inputs have to be."""
+        return next(self.parameters()).device
+
     def loss(
         self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,12 +21,16 @@ Value = tuple[float, float | None]
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model, its data and its training curves: what figures are measured from."""
+    """A trained model, its data and its training curves: what figures are measured from.
+
+    `kept` holds what several figures share, so that it is computed once.
+    """
 
     model: Model
     data: DataSet
     prepare: str
     history: dict[str, Any]
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Measure:
     split: str = "test"
 
 
-def _pictures(figure: Figure) -> str:
+def pictures_of(figure: Figure) -> str:
+    """Which test pictures a figure is measured on, in words."""
     return "whole test set" if figure.limit is None else f"first {figure.limit:,} test pictures"
 
 
@@ -107,7 +112,7 @@ def _linear_probe(_figure: Figure, run: Run) -> Value:
 
 def _elbo_words(figure: Figure, _epochs: int) -> str:
     name = f"IWAE-{figure.samples}" if figure.kind == "iwae" else "negative ELBO, 1 sample"
-    return f"{name}, {_pictures(figure)}"
+    return f"{name}, {pictures_of(figure)}"
 
 
 MEASURES: dict[str, Measure] = {
@@ -130,8 +135,11 @@ MEASURES: dict[str, Measure] = {
     "loss": Measure(
         _loss,
         lambda figure, _epochs: (
-            f"mean squared error over values, weights of the best epoch, {_pictures(figure)}"
+            f"mean squared error over values, weights of the best epoch, {pictures_of(figure)}"
         ),
+    ),
+    "loss-nats": Measure(
+        _loss, lambda figure, _epochs: f"negative ELBO, 1 sample, {pictures_of(figure)}"
     ),
     "linear-probe": Measure(
         _linear_probe,

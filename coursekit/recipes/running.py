@@ -25,13 +25,17 @@ from coursekit.models.base import Model
 from coursekit.networks import count_parameters
 from coursekit.priors import VampPrior
 from coursekit.recipes.autoencoders import AUTOENCODERS
+from coursekit.recipes.conditional_measures import CONDITIONAL_MEASURES
+from coursekit.recipes.inference import CONDITIONAL
 from coursekit.recipes.likelihoods import LIKELIHOOD_TABLE
-from coursekit.recipes.measures import MEASURES, Run
+from coursekit.recipes.measures import MEASURES as BASE_MEASURES
+from coursekit.recipes.measures import Measure, Run
 from coursekit.recipes.plan import Recipe
 from coursekit.recipes.vaes import VAES
 from coursekit.training import fit
 
-RECIPES: dict[str, Recipe] = VAES | AUTOENCODERS | LIKELIHOOD_TABLE
+RECIPES: dict[str, Recipe] = VAES | AUTOENCODERS | LIKELIHOOD_TABLE | CONDITIONAL
+MEASURES: dict[str, Measure] = BASE_MEASURES | CONDITIONAL_MEASURES
 
 
 def recipe(name: str) -> Recipe:

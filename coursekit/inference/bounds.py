@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -48,6 +49,29 @@ def log_mean_exp(log_w: Tensor) -> Tensor:
         tensor([-1000.])
     """
     return torch.logsumexp(log_w, dim=0) - math.log(len(log_w))
+
+
+def running_log_mean(draw: Callable[[int], Tensor], samples: int, at_once: int) -> Tensor:
+    """Log of the mean of S weights, a few at a time, so that memory does not grow with S.
+
+    Args:
+        draw: gives the log-weights of n fresh draws, (n, B).
+        samples: S.
+        at_once: largest n; 1 if it is below that.
+
+    Returns:
+        log 1/S sum_s w_s, (B,).
+    """
+    running: Tensor | None = None
+    done = 0
+    while done < samples:
+        now = min(samples - done, max(1, at_once))
+        part = torch.logsumexp(draw(now), dim=0)
+        running = part if running is None else torch.logaddexp(running, part)
+        done += now
+    if running is None:
+        raise CourseError(f"samples is {samples}; an estimate needs at least 1.")
+    return running - math.log(samples)
 
 
 def _log_prob_x(model: LatentVariableModel, x: Tensor, z: Tensor) -> Tensor:
@@ -97,21 +121,27 @@ def importance_bound(
     bounds = []
     for part in x.split(chunk):
         mu, log_var = model.encode(part)
-        running = part.new_full((len(part),), -math.inf)
-        done = 0
-        while done < samples:
-            now = min(samples - done, max(1, chunk // len(part)))
-            means = mu.expand(now, *mu.shape)
-            log_vars = log_var.expand_as(means)
-            z = gaussian_sample(means, log_vars, generator)
-            flat = z.flatten(0, 1)
-            log_prior = model.prior.log_prob(flat)
-            log_posterior = gaussian_log_prob(flat, means.flatten(0, 1), log_vars.flatten(0, 1))
-            log_w = _log_prob_x(model, part, z) + (log_prior - log_posterior).view(now, -1)
-            running = torch.logaddexp(running, torch.logsumexp(log_w, dim=0))
-            done += now
-        bounds.append(running - math.log(samples))
+        draw = _posterior_weights(model, part, mu, log_var, generator)
+        bounds.append(running_log_mean(draw, samples, chunk // len(part)))
     return torch.cat(bounds)
+
+
+def _posterior_weights(
+    model: LatentVariableModel, x: Tensor, mu: Tensor, log_var: Tensor,
+    generator: torch.Generator | None,
+) -> Callable[[int], Tensor]:  # fmt: skip
+    """Log-weights of n draws from q(z|x) = N(mu, exp(log_var)), as a function of n: (n, B)."""
+
+    def draw(n: int) -> Tensor:
+        means = mu.expand(n, *mu.shape)
+        log_vars = log_var.expand_as(means)
+        z = gaussian_sample(means, log_vars, generator)
+        flat = z.flatten(0, 1)
+        log_prior = model.prior.log_prob(flat)
+        log_posterior = gaussian_log_prob(flat, means.flatten(0, 1), log_vars.flatten(0, 1))
+        return _log_prob_x(model, x, z) + (log_prior - log_posterior).view(n, -1)
+
+    return draw
 
 
 @torch.no_grad()
@@ -138,16 +168,12 @@ def naive_log_prob(
         Nats, (B,).
     """
     _check(model, x, samples, chunk)
-    running = x.new_full((len(x),), -math.inf)
-    each = max(1, chunk // len(x))
-    done = 0
-    while done < samples:
-        now = min(samples - done, each)
-        z = model.prior.sample(now, generator)
-        log_w = [
-            _log_prob_x(model, part, z[:, None].expand(now, len(part), -1))
-            for part in x.split(chunk)
+
+    def draw(n: int) -> Tensor:
+        z = model.prior.sample(n, generator)
+        parts = [
+            _log_prob_x(model, part, z[:, None].expand(n, len(part), -1)) for part in x.split(chunk)
         ]
-        running = torch.logaddexp(running, torch.logsumexp(torch.cat(log_w, dim=1), dim=0))
-        done += now
-    return running - math.log(samples)
+        return torch.cat(parts, dim=1)
+
+    return running_log_mean(draw, samples, chunk // len(x))
