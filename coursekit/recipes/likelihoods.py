@@ -11,7 +11,7 @@ _NETWORK: dict[str, Any] = {
     "latent_size": 16, "channels": [16, 32], "hidden": [128], "head": 16,
 }  # fmt: skip
 _FIT: dict[str, Any] = {
-    "epochs": 10, "batch_size": 64, "lr": 2e-3, "schedule": "cosine", "patience": 3,
+    "epochs": 12, "batch_size": 64, "lr": 2e-3, "schedule": "cosine", "patience": 3,
 }  # fmt: skip
 _BITS = Figure("test_bpd", "nelbo", "bits/dim")
 _UNIFORM = Figure("test_bpd_uniform_inside", "nelbo-uniform-inside", "bits/dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from coursekit.recipes.plan import COSINE, IWAE, NELBO, Figure, Recipe
@@ -9,9 +10,8 @@ from coursekit.recipes.plan import COSINE, IWAE, NELBO, Figure, Recipe
 _MLP: dict[str, Any] = {"latent_size": 20, "hidden": [512, 512]}
 _CONV: dict[str, Any] = {"latent_size": 16, "channels": [32, 64], "hidden": [512, 512]}
 _SMALL_CONV: dict[str, Any] = {"latent_size": 16, "channels": [16, 32], "hidden": [256]}
-_PROBE = Figure(
-    "linear_probe_accuracy", "linear-probe", "fraction", key="latent16/linear_probe_accuracy"
-)
+_PROBE = Figure("linear_probe_accuracy", "linear-probe", "fraction")
+_PROBE16 = replace(_PROBE, key="latent16/linear_probe_accuracy")
 
 VAES: dict[str, Recipe] = {
     "vae-mlp-thresholded": Recipe(
@@ -34,6 +34,11 @@ VAES: dict[str, Recipe] = {
     "vae-mlp-latent2": Recipe(
         "mlp_vae", {"latent_size": 2, "hidden": [512, 512]}, "dynamic",
         COSINE | {"epochs": 40, "lr": 1e-3}, (NELBO,),
+    ),
+    "vae-mog-latent16": Recipe(
+        "mlp_vae",
+        {"latent_size": 16, "hidden": [256, 256], "prior": "mixture", "components": 50},
+        "dynamic", COSINE | {"epochs": 80, "lr": 1e-3}, (NELBO, _PROBE16),
     ),
     "vae-mlp-thresholded-digits": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [256, 256]}, "threshold",
