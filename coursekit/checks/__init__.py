@@ -2,13 +2,39 @@
 
 `checks.kl_standard_normal(f)` prints "kl-standard-normal: right on 5 of 5." or raises
 `CheckFailed` with the likely mistake; a second failure adds a stronger hint. Checks are worth no
-points: `engine` says how they work, `vae` holds those of notebook 01.
+points: `engine` says how they work, `autoencoders` holds those of notebook 00, `vae` those
+of 01, `likelihoods` those of 02, `latents` those of 03.
 """
 
 from __future__ import annotations
 
+from coursekit.checks.autoencoders import (
+    autoencoder_parameters,
+    convolution_sizes,
+    denoising_bug,
+    pca_reconstruction,
+    reconstruction_error,
+)
 from coursekit.checks.engine import forget_failures
 from coursekit.checks.findings import CheckFailed
+from coursekit.checks.latents import (
+    aggregate_density,
+    attribute_vector,
+    confusion,
+    factor_prediction,
+    manifold_grid,
+    neighbours_bug,
+    spherical_interpolation,
+)
+from coursekit.checks.likelihoods import (
+    beta_bug,
+    categorical_bins,
+    continuous_bernoulli,
+    discretised_logistic,
+    gaussian_sample_bug,
+    one_scale,
+    optimal_variance,
+)
 from coursekit.checks.vae import (
     bernoulli_from_logits,
     gaussian_log_density,
@@ -21,12 +47,31 @@ from coursekit.checks.vae import (
 
 __all__ = [
     "CheckFailed",
+    "aggregate_density",
+    "attribute_vector",
+    "autoencoder_parameters",
     "bernoulli_from_logits",
+    "beta_bug",
+    "categorical_bins",
+    "confusion",
+    "continuous_bernoulli",
+    "convolution_sizes",
+    "denoising_bug",
+    "discretised_logistic",
+    "factor_prediction",
     "forget_failures",
     "gaussian_log_density",
+    "gaussian_sample_bug",
     "importance_bound",
     "kl_standard_normal",
+    "manifold_grid",
     "mixture_prior",
     "negative_elbo_bugs",
+    "neighbours_bug",
     "one_sample_elbo",
+    "one_scale",
+    "optimal_variance",
+    "pca_reconstruction",
+    "reconstruction_error",
+    "spherical_interpolation",
 ]
