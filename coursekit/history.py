@@ -24,6 +24,7 @@ class History:
         first_loss: mean loss of the very first batch, before any step.
         best_epoch: counted from 1; the weights of this epoch are the ones kept.
         stopped: why it ended: "finished", "patience", "interrupted" or "diverged".
+        unit: of the losses.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -33,6 +34,7 @@ class History:
     first_loss: float = math.nan
     best_epoch: int = 0
     stopped: str = ""
+    unit: str = "nats per picture"
 
     def __len__(self) -> int:
         """Return the number of complete epochs."""
@@ -43,10 +45,10 @@ class History:
         if not self.train_loss:
             return f"{self.stopped} before the first epoch was complete"
         epochs = f"{len(self)} epoch{'s' if len(self) > 1 else ''}"
-        line = f"{epochs} ({self.stopped}): training loss {self.train_loss[-1]:.2f}"
+        line = f"{epochs} ({self.stopped}): training loss {shown(self.train_loss[-1])}"
         if self.validation_loss and self.best_epoch:
             best = self.validation_loss[self.best_epoch - 1]
-            line += f", best validation loss {best:.2f} in epoch {self.best_epoch}"
+            line += f", best validation loss {shown(best)} in epoch {self.best_epoch}"
         return line + f", {sum(self.seconds):.0f} s"
 
     def plot(self) -> Figure:
@@ -56,7 +58,12 @@ class History:
         series = {"training": self.train_loss}
         if self.validation_loss:
             series["validation"] = self.validation_loss
-        return curves(series, ylabel="loss (nats per picture)")
+        return curves(series, ylabel=f"loss ({self.unit})")
+
+
+def shown(loss: float) -> str:
+    """A loss as progress lines print it: 2 decimals, and 4 below 1."""
+    return f"{loss:.2f}" if abs(loss) >= 1 else f"{loss:.4f}"
 
 
 class TrainingDiverged(CourseError):

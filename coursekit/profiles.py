@@ -32,11 +32,28 @@ class Budget:
 # run: (epochs, pictures, batch) for smoke, quick, full
 _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "data": (Budget(1, 2000, 128), Budget(1, None, 128), Budget(1, None, 128)),
+    "ae-mlp": (Budget(6, 2000, 50), Budget(8, 20000, 128), Budget(15, None, 128)),
+    "ae-sweep": (Budget(4, 2000, 25), Budget(4, 15000, 64), Budget(20, None, 128)),
+    "dae": (Budget(4, 1000, 25), Budget(4, 8000, 64), Budget(20, None, 128)),
+    "dae-width": (Budget(2, 600, 20), Budget(2, 4000, 64), Budget(10, None, 128)),
     "vae-mlp": (Budget(3, 2000, 128), Budget(8, 20000, 128), Budget(80, None, 128)),
     "vae-conv": (Budget(2, 1000, 64), Budget(4, 8000, 128), Budget(60, None, 256)),
     "vae-grey": (Budget(2, 2000, 128), Budget(4, 15000, 128), Budget(10, None, 128)),
     "vae-prior": (Budget(2, 2000, 128), Budget(5, 8000, 128), Budget(60, None, 128)),
     "study": (Budget(3, 1000, 50), Budget(5, 6000, 100), Budget(20, None, 128)),
+    "latent2": (Budget(10, 2000, 64), Budget(8, 15000, 128), Budget(80, None, 128)),
+    # training pictures whose posteriors are probed, and test pictures drawn by t-SNE
+    "probe": (Budget(1, 1500, 128), Budget(1, 10000, 128), Budget(1, None, 128)),
+    "tsne": (Budget(1, 250, 128), Budget(1, 1000, 128), Budget(1, 3000, 128)),
+    "likelihood": (Budget(2, 1000, 64), Budget(3, 4000, 50), Budget(10, None, 128)),
+    # test pictures on which each likelihood is measured
+    "likelihood-test": (Budget(1, 200, 128), Budget(1, 2000, 128), Budget(1, None, 128)),
+    "cvae": (Budget(6, 2000, 50), Budget(6, 15000, 128), Budget(60, None, 128)),
+    "quadrants": (Budget(3, 1000, 50), Budget(4, 10000, 128), Budget(60, None, 128)),
+    "judge": (Budget(3, 2000, 100), Budget(2, 10000, 128), Budget(24, None, 128)),
+    # test pictures that are completed, and those whose conditional likelihood is estimated
+    "completions": (Budget(1, 50, 128), Budget(1, 300, 128), Budget(1, 2000, 128)),
+    "cll": (Budget(1, 30, 128), Budget(1, 200, 128), Budget(1, 1000, 128)),
     # test pictures on which the expensive estimators are measured
     "iwae": (Budget(1, 5, 128), Budget(1, 50, 128), Budget(1, 2000, 128)),
 }

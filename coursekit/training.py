@@ -21,7 +21,7 @@ from coursekit.data import DataSet, Split
 from coursekit.data import prepare as prepare_pictures
 from coursekit.errors import CourseError
 from coursekit.files import atomic_path
-from coursekit.history import History, TrainingDiverged
+from coursekit.history import History, TrainingDiverged, shown
 from coursekit.models.base import Model
 from coursekit.optimisation import Optimiser, Schedule, make_optimiser, make_schedule
 
@@ -92,7 +92,7 @@ class _Run:
         self.device = next(model.parameters()).device
         self.data = data.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
-        self.history = History()
+        self.history = History(unit=model.unit)
         self.start = copy.deepcopy(model.state_dict())
         self.best: dict[str, Tensor] | None = None
         self.steps = len(data.train) // settings.batch_size
@@ -308,7 +308,9 @@ def fit(
     )  # fmt: skip
     run = _Run(model, data, settings, made, make_schedule(schedule))
     path = Path(resume) if resume is not None else None
-    live = LiveCurves(f"{type(model).__name__} on {data.title}", plot)
+    live = LiveCurves(
+        f"{type(model).__name__} on {data.title}", plot, ylabel=f"loss ({model.unit})"
+    )
     gpus = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)  # for dropout, which takes no generator
@@ -347,7 +349,7 @@ def _out_of_patience(history: History, patience: int | None) -> bool:
 
 
 def _state(history: History, epochs: int) -> str:
-    text = f"epoch {len(history)}/{epochs}, training {history.train_loss[-1]:.2f}"
+    text = f"epoch {len(history)}/{epochs}, training {shown(history.train_loss[-1])}"
     if history.validation_loss:
-        text += f", validation {history.validation_loss[-1]:.2f}"
+        text += f", validation {shown(history.validation_loss[-1])}"
     return text

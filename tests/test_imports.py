@@ -23,7 +23,17 @@ MODULES = {
 # From the ground up; a module imports from its own floor or from a lower one.
 FLOORS: list[set[str]] = [
     {"errors", "files", "profiles", "synthetic"},
-    {"data", "likelihoods", "networks", "plots", "history", "optimisation", "ledger"},
+    {
+        "data",
+        "likelihoods",
+        "networks",
+        "plots",
+        "history",
+        "optimisation",
+        "ledger",
+        "probes",
+        "latent_space",
+    },
     {"priors"},
     {"models"},
     {"inference", "training"},

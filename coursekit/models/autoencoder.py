@@ -36,6 +36,8 @@ class Autoencoder(Model):
         torch.Size([3, 2])
     """
 
+    unit = "squared grey range"
+
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module, shape: Shape, noise: float = 0.0
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,10 @@ class Model(nn.Module):
 
     Attributes:
         card: the manifest's entry for a pretrained model; empty for one of your own.
+        unit: what `loss` is measured in.
     """
+
+    unit: ClassVar[str] = "nats per picture"
 
     def __init__(self) -> None:
         super().__init__()

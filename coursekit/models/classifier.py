@@ -86,10 +86,13 @@ class DigitClassifier(Model):
             Labels, (B,), and confidences, (B,).
 
         Raises:
-            CourseError: in training mode, in which dropout and noise would change the answer.
+            CourseError: in training mode, in which dropout and noise would change the answer, or
+                if chunk is below 1.
         """
         if self.training:
             raise CourseError("The classifier is in training mode; call model.eval() first.")
+        if chunk < 1:
+            raise CourseError(f"chunk is {chunk}; at least 1 picture at a time is needed.")
         parts = [self.probabilities(part).max(dim=1) for part in x.split(chunk)]
         return torch.cat([p.indices for p in parts]), torch.cat([p.values for p in parts])
 
@@ -120,7 +123,9 @@ class DigitClassifier(Model):
 def distort(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Move, turn, shear and resize each picture a little, by one affine map a picture.
 
-    Turned by up to 12 degrees, moved by up to 2 pixels of 28, resized and sheared by up to 12 %.
+    A place in the new picture, seen from the middle, is turned by up to 12 degrees, resized and
+    sheared by up to 12 % and then moved by up to 2 pixels of 28 along each axis; the old picture
+    is read there. Read the other way, what was in the middle moves by up to 3 pixels of 28.
 
     Args:
         x: pictures, (B, C, H, W).

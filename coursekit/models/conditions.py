@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from coursekit.errors import CourseError
-from coursekit.networks import Shape
+from coursekit.networks import Shape, check_pictures
 
 
 class Condition(nn.Module):
@@ -65,6 +65,8 @@ class Labels(Condition):
         """(B, classes); the pictures are not looked at."""
         if y is None:
             raise CourseError("This model is conditional on labels; give them as y.")
+        if y.ndim == 1 and len(y) != len(x):
+            raise CourseError(f"{len(x)} pictures came with {len(y)} labels; give one for each.")
         return self.one_hot(y)
 
 
@@ -96,6 +98,7 @@ class Quadrants(Condition):
         if height % 2 or width % 2:
             raise CourseError(f"Quadrants: {height} x {width} pictures have no equal quadrants.")
         self.observed = observed
+        self.shape = shape
         top, left = slice(0, height // 2), slice(0, width // 2)
         bottom, right = slice(height // 2, height), slice(width // 2, width)
         seen = torch.zeros(1, channels, height, width, dtype=torch.bool)
@@ -108,6 +111,7 @@ class Quadrants(Condition):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, M): the seen values, row by row."""
+        check_pictures(x, self.shape, "the condition")
         return x.flatten(1).index_select(1, self.places)
 
     def hidden(self) -> Tensor:

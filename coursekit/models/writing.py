@@ -41,10 +41,11 @@ def _labels(model: Writer, labels: Digits) -> Tensor:
     if not isinstance(condition, Labels):
         raise CourseError("This model is not conditional on labels; take one that is.")
     classes = f"whole numbers from 0 to {condition.size - 1}"
-    if isinstance(labels, str | bytes) or not hasattr(labels, "__len__"):
+    single = isinstance(labels, str | bytes) or not hasattr(labels, "__len__")
+    if single or getattr(labels, "ndim", 1) == 0:  # a tensor of no dimension has a len, but none
         raise CourseError(f"labels is {labels!r}; give a list of {classes}, such as [2, 4, 3].")
     items = labels.tolist() if isinstance(labels, Tensor | np.ndarray) else list(labels)
-    if not isinstance(items, list) or len(items) == 0:
+    if not items:
         raise CourseError(f"labels is empty; give a list of {classes}, such as [2, 4, 3].")
     for place, item in enumerate(items):
         whole = isinstance(item, int | np.integer) and not isinstance(item, bool)

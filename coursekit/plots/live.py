@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from coursekit.history import shown
 from coursekit.plots.curves import curves
 from coursekit.plots.display import CSS_DPI, DOTS, Picture, figure_png
 
@@ -83,7 +84,7 @@ class LiveCurves:
         named = {"train": train, "validation": validation}
         parts = {name: values for name, values in named.items() if values}
         figure = curves({"": parts}, title=self.title or None, ylabel=self.ylabel)
-        ends = ", ".join(f"{name} {values[-1]:.2f}" for name, values in parts.items())
+        ends = ", ".join(f"{name} {shown(values[-1])}" for name, values in parts.items())
         epochs = max(len(values) for values in parts.values())
         alt = f"{self.title or 'Loss'}: curves over {epochs} epochs, ending at {ends}."
         return Picture(figure_png(figure, dots), alt, round(figure.get_figwidth() * CSS_DPI))

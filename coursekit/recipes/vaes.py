@@ -37,8 +37,8 @@ VAES: dict[str, Recipe] = {
     ),
     "vae-mog-latent16": Recipe(
         "mlp_vae",
-        {"latent_size": 16, "hidden": [256, 256], "prior": "mixture", "components": 50},
-        "dynamic", COSINE | {"epochs": 80, "lr": 1e-3}, (NELBO, _PROBE16),
+        {"latent_size": 16, "hidden": [384, 384], "prior": "mixture", "components": 150},
+        "grey", COSINE | {"epochs": 40, "lr": 1e-3}, (NELBO, _PROBE16),
     ),
     "vae-mlp-thresholded-digits": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [256, 256]}, "threshold",
