@@ -35,7 +35,7 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "ae-mlp": (Budget(6, 2000, 50), Budget(8, 20000, 128), Budget(15, None, 128)),
     "ae-sweep": (Budget(4, 2000, 25), Budget(4, 15000, 64), Budget(20, None, 128)),
     "dae": (Budget(4, 1000, 25), Budget(4, 8000, 64), Budget(20, None, 128)),
-    "dae-width": (Budget(2, 600, 20), Budget(2, 4000, 64), Budget(10, None, 128)),
+    "dae-width": (Budget(2, 600, 20), Budget(3, 6000, 64), Budget(10, None, 128)),
     "vae-mlp": (Budget(3, 2000, 128), Budget(8, 20000, 128), Budget(80, None, 128)),
     "vae-conv": (Budget(2, 1000, 64), Budget(4, 8000, 128), Budget(60, None, 256)),
     "vae-grey": (Budget(2, 2000, 128), Budget(4, 15000, 128), Budget(10, None, 128)),
@@ -54,6 +54,13 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     # test pictures that are completed, and those whose conditional likelihood is estimated
     "completions": (Budget(1, 50, 128), Budget(1, 300, 128), Budget(1, 2000, 128)),
     "cll": (Budget(1, 30, 128), Budget(1, 200, 128), Budget(1, 1000, 128)),
+    "infer-vae": (Budget(10, 2000, 50), Budget(10, 20000, 128), Budget(60, None, 128)),
+    # encoder-free inference: gradient steps (each uses every picture once), test pictures, and
+    # in place of a batch the importance samples that stand for log p(x)
+    "infer": (Budget(100, 20, 500), Budget(500, 1000, 2000), Budget(500, 1000, 5000)),
+    "infer-gap": (Budget(60, 10, 500), Budget(300, 100, 2000), Budget(500, 1000, 5000)),
+    "infer-study": (Budget(60, 8, 128), Budget(300, 40, 128), Budget(500, 200, 128)),
+    "infer-masked": (Budget(60, 10, 128), Budget(200, 60, 128), Budget(500, 300, 128)),
     # test pictures on which the expensive estimators are measured
     "iwae": (Budget(1, 5, 128), Budget(1, 50, 128), Budget(1, 2000, 128)),
 }

@@ -212,3 +212,15 @@ def test_ids_are_unique_and_the_file_is_plain_json() -> None:
     assert len(keys) == len(set(keys))
     for row in references().values():
         assert set(row) == {"id", "part", "unit", "direction", "target", "reference", "what"}
+
+
+def test_the_best_likelihood_is_the_best_of_the_rows() -> None:
+    rows = records()
+    table = {
+        key: row["value"]
+        for key, row in rows.items()
+        if key.startswith("likelihood-") and key.endswith("/test_bpd") and "-digits/" not in key
+    }
+    best = table.pop("likelihood-best/test_bpd")
+    assert len(table) == 9
+    assert best == pytest.approx(min(table.values()), abs=1e-6)

@@ -428,3 +428,17 @@ def test_a_notebook_with_a_live_plot_passes_nbval_and_keeps_one_picture(tmp_path
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("words", [3, 7, 10])
+def test_a_long_title_is_made_smaller_and_not_cut(words):
+    title = " ".join(["lengthy"] * words)
+    rows = {"a row": torch.rand(4, 1, 28, 28)}
+    for figure in (
+        plots.picture_grid(rows["a row"], title=title),
+        plots.pictures_beside(rows, title=title),
+    ):
+        pixels = np.asarray(Image.open(io.BytesIO(plots.figure_png(figure))).convert("L"))
+        head = pixels[:44]
+        assert (head < 128).any(), "the title is drawn"
+        assert (head[:, -4:] > 200).all(), "it ends before the edge"

@@ -3,7 +3,8 @@
 `checks.kl_standard_normal(f)` prints "kl-standard-normal: right on 5 of 5." or raises
 `CheckFailed` with the likely mistake; a second failure adds a stronger hint. Checks are worth no
 points: `engine` says how they work, `autoencoders` holds those of notebook 00, `vae` those
-of 01, `likelihoods` those of 02, `latents` those of 03.
+of 01, `likelihoods` those of 02, `latents` those of 03, `inference` those of 04, `conditional`
+those of 05.
 """
 
 from __future__ import annotations
@@ -15,8 +16,24 @@ from coursekit.checks.autoencoders import (
     pca_reconstruction,
     reconstruction_error,
 )
+from coursekit.checks.conditional import (
+    conditional_elbo,
+    conditional_log_likelihood,
+    conditioning_bug,
+    number_labels,
+    one_hot,
+    quadrant_masks,
+)
 from coursekit.checks.engine import forget_failures
 from coursekit.checks.findings import CheckFailed
+from coursekit.checks.inference import (
+    frozen_decoder_bug,
+    keep_best,
+    masked_log_likelihood,
+    optimise_posterior,
+    picture_elbo,
+    two_gaps,
+)
 from coursekit.checks.latents import (
     aggregate_density,
     attribute_vector,
@@ -53,6 +70,9 @@ __all__ = [
     "bernoulli_from_logits",
     "beta_bug",
     "categorical_bins",
+    "conditional_elbo",
+    "conditional_log_likelihood",
+    "conditioning_bug",
     "confusion",
     "continuous_bernoulli",
     "convolution_sizes",
@@ -60,18 +80,27 @@ __all__ = [
     "discretised_logistic",
     "factor_prediction",
     "forget_failures",
+    "frozen_decoder_bug",
     "gaussian_log_density",
     "gaussian_sample_bug",
     "importance_bound",
+    "keep_best",
     "kl_standard_normal",
     "manifold_grid",
+    "masked_log_likelihood",
     "mixture_prior",
     "negative_elbo_bugs",
     "neighbours_bug",
+    "number_labels",
+    "one_hot",
     "one_sample_elbo",
     "one_scale",
     "optimal_variance",
+    "optimise_posterior",
     "pca_reconstruction",
+    "picture_elbo",
+    "quadrant_masks",
     "reconstruction_error",
     "spherical_interpolation",
+    "two_gaps",
 ]

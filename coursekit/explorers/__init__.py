@@ -5,7 +5,16 @@ Its render function is public and turns values into PNG bytes; its static twin i
 figure that says the same where widgets do not run.
 """
 
+from coursekit.explorers.ascent import follow, standard_masks
+from coursekit.explorers.conditional import (
+    label_sliders,
+    label_sliders_static,
+    render_label_sliders,
+)
+from coursekit.explorers.densities import densities, densities_static, render_densities
 from coursekit.explorers.gaussian import gaussian_kl, gaussian_kl_static, render_gaussian_kl
+from coursekit.explorers.inference import render_stepper, stepper, stepper_static
+from coursekit.explorers.latents import latents, latents_static, render_latents
 from coursekit.explorers.layout import Explorer
 from coursekit.explorers.plane import (
     latent_ground,
@@ -14,17 +23,35 @@ from coursekit.explorers.plane import (
     render_latent_plane,
 )
 from coursekit.explorers.posterior import posterior, posterior_static, render_posterior
+from coursekit.explorers.writing import render_number, write_number, write_number_static
 
 __all__ = [
     "Explorer",
+    "densities",
+    "densities_static",
+    "follow",
     "gaussian_kl",
     "gaussian_kl_static",
+    "label_sliders",
+    "label_sliders_static",
     "latent_ground",
     "latent_plane",
     "latent_plane_static",
+    "latents",
+    "latents_static",
     "posterior",
     "posterior_static",
+    "render_densities",
     "render_gaussian_kl",
+    "render_label_sliders",
     "render_latent_plane",
+    "render_latents",
+    "render_number",
     "render_posterior",
+    "render_stepper",
+    "standard_masks",
+    "stepper",
+    "stepper_static",
+    "write_number",
+    "write_number_static",
 ]

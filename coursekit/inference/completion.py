@@ -62,9 +62,7 @@ def complete(
     """
     if n < 1:
         raise CourseError(f"complete: n is {n}; it must be at least 1.")
-    # what is hidden is put out, so that no likelihood can be moved by it
-    known = torch.where(mask, x, torch.zeros_like(x))
-    inferred = infer(decode, likelihood, prior, known, mask, generator=generator, **settings)
+    inferred = infer(decode, likelihood, prior, x, mask, generator=generator, **settings)
     pictures = []
     with torch.no_grad():
         for z in inferred.q.sample(n, generator):

@@ -53,7 +53,7 @@ def conditional_log_prob(
         Nats, (B,).
 
     Raises:
-        CourseError: for an unknown proposal or a count below 1.
+        CourseError: for an unknown proposal, a count below 1 or an empty batch.
 
     Source: Sohn et al., Learning Structured Output Representation using Deep Conditional
     Generative Models (2015).
@@ -62,6 +62,8 @@ def conditional_log_prob(
         raise CourseError(f"proposal is {proposal!r}; give 'prior' or 'encoder'.")
     if samples < 1 or chunk < 1:
         raise CourseError(f"samples is {samples} and chunk {chunk}; both must be at least 1.")
+    if len(x) == 0:
+        raise CourseError("The batch holds no picture.")
     values = []
     labels = [None] * len(x.split(chunk)) if y is None else y.split(chunk)
     for part, label in zip(x.split(chunk), labels, strict=True):

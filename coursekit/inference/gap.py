@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from coursekit.errors import CourseError
 from coursekit.inference.bounds import LatentVariableModel, importance_bound
 from coursekit.inference.optimised import DiagonalGaussian, elbo, infer
 
@@ -78,7 +79,13 @@ def inference_gap(
 
     Returns:
         The three numbers of each picture, and the Gaussians.
+
+    Raises:
+        CourseError: as `infer`, or if samples or draws is below 1.
     """
+    for name, count in (("samples", samples), ("draws", draws)):
+        if count < 1:
+            raise CourseError(f"inference_gap: {name} is {count}; it must be at least 1.")
     with torch.no_grad():
         encoder = DiagonalGaussian(*model.encode(x))
     q = encoder
@@ -87,7 +94,7 @@ def inference_gap(
             model.decoder, model.likelihood, model.prior, x, start=q, steps=steps, draws=16,
             optimizer=partial(torch.optim.Adam, lr=rate), generator=generator, progress=progress,
         ).q  # fmt: skip
-    totals = [torch.zeros(len(x), device=x.device) for _ in range(2)]
+    totals = [x.new_zeros(len(x)) for _ in range(2)]
     with torch.no_grad():
         for _ in range(draws):  # one draw at a time: memory does not grow with their number
             noise = torch.empty(1, *q.mu.shape, device=x.device).normal_(generator=generator)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from coursekit.errors import CourseError
 from coursekit.likelihoods import Likelihood
-from coursekit.priors import Prior, gaussian_sample
+from coursekit.priors import Prior, StandardNormal, gaussian_sample
 
 Decode = Callable[[Tensor], Tensor]
 MakeOptimiser = Callable[[list[Tensor]], torch.optim.Optimizer]
@@ -106,13 +106,13 @@ def _start(
             )
         return DiagonalGaussian(mu.detach().clone(), log_var.detach().clone())
     if start == "prior":
-        draws = prior.sample(4000, generator).detach()
-        if type(prior).__name__ == "StandardNormal":  # known exactly
+        if isinstance(prior, StandardNormal):  # known exactly, and no draw is spent on it
             return DiagonalGaussian(x.new_zeros(shape), x.new_zeros(shape))
+        draws = prior.sample(4000, generator).detach()
         mean, log_var = draws.mean(dim=0), draws.var(dim=0).log()
         return DiagonalGaussian(mean.expand(shape).clone(), log_var.expand(shape).clone())
     if start == "normal":
-        mu, log_var = (torch.empty(shape, device=x.device) for _ in range(2))
+        mu, log_var = (x.new_empty(shape) for _ in range(2))
         return DiagonalGaussian(
             mu.normal_(generator=generator), log_var.normal_(generator=generator)
         )
@@ -125,6 +125,11 @@ def _start(
 def _check(x: Tensor, seen: Tensor | None, decode: Decode, **counts: int) -> None:
     if x.ndim != 4 or len(x) == 0:
         raise CourseError(f"infer: x has shape {tuple(x.shape)}; expected pictures (B, C, H, W).")
+    if not x.is_floating_point():
+        raise CourseError(
+            f"infer: the pictures are {x.dtype}; expected floats in [0, 1]: convert them with "
+            "coursekit.data.prepare."
+        )
     for name, count in counts.items():
         if count < 1:
             raise CourseError(f"infer: {name} is {count}; it must be at least 1.")
@@ -173,7 +178,8 @@ def infer(
         likelihood: p(x|z).
         prior: p(z).
         x: pictures, (B, C, H, W).
-        mask: bool, broadcastable to x, true where a value is seen; all if None.
+        mask: bool, broadcastable to x, true where a value is seen; all if None. What is hidden
+            is not looked at.
         steps: at most this many gradient steps.
         optimizer: makes an optimiser for [mu, log_var]; Adam with learning rate 0.1 if None.
         start: "prior" (its mean and variance), "normal" (mu and log_var drawn from N(0, I)), or
@@ -188,13 +194,15 @@ def infer(
         The Gaussians, their ELBO, and how they came about.
 
     Raises:
-        CourseError: for shapes that do not fit, a mask that is not bool, counts below 1, or a
-            decoder in training mode.
+        CourseError: for shapes that do not fit, pictures that are not floats, a mask that is not
+            bool, counts below 1, an unknown start, or a decoder in training mode.
 
     Source: the ELBO's own optimum, to which Cremer et al., Inference Suboptimality in Variational
     Autoencoders (2018), section 4, compare the encoder's answer.
     """
     _check(x, mask, decode, steps=steps, patience=patience, draws=draws, look_every=look_every)
+    if mask is not None:  # what is hidden is put out, so that no likelihood can be moved by it
+        x = torch.where(mask, x, torch.zeros_like(x))
     best = _start(start, prior, x, generator)
     fixed = torch.empty(draws, 1, prior.latent_size, device=x.device).normal_(generator=generator)
 
@@ -217,19 +225,21 @@ def infer(
     active, looks, curve = everyone, [0], [best_elbo.mean().item()]
     for step in tqdm(range(1, steps + 1), disable=not progress, leave=False):
         noise = torch.empty(1, len(active), prior.latent_size, device=x.device)
-        loss = -part(psi, active, noise.normal_(generator=generator)).sum()
-        # gradients for psi alone: the decoder's weights get none
-        for value, slope in zip(psi, torch.autograd.grad(loss, list(psi)), strict=True):
+        with torch.enable_grad():  # also where the caller has switched gradients off
+            loss = -part(psi, active, noise.normal_(generator=generator)).sum()
+            slopes = torch.autograd.grad(loss, list(psi))
+        for value, slope in zip(psi, slopes, strict=True):  # the decoder's weights get none
             value.grad = slope
         stepper.step()
         if step % look_every and step != steps:
             continue
         now = look(psi, active)
-        better = active[now > best_elbo[active]]
+        rises = now > best_elbo[active]  # false for nan, which a large step can lead to
+        better = active[rises]
         with torch.no_grad():
             for kept, value in zip(best, psi, strict=True):
                 kept[better] = value[better]
-        best_elbo[active] = torch.maximum(best_elbo[active], now)
+        best_elbo[better] = now[rises]
         best_step[better] = step
         looks.append(step)
         curve.append(best_elbo.mean().item())

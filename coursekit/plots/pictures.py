@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch import Tensor
 
 from coursekit.errors import CourseError
@@ -107,10 +108,11 @@ def _write(
     size: float = 10,
     align: str = "center",
     **more: Any,
-) -> None:
+) -> Text:
     """Write at a place given in dots from the upper left corner."""
     width, height = (inches * _DPI for inches in figure.get_size_inches())
-    figure.text(left / width, 1 - top / height, text, size=size, ha=align, va="center", **more)
+    place = (left / width, 1 - top / height)
+    return figure.text(*place, text, size=size, ha=align, va="center", **more)
 
 
 def _title_room(title: str | None) -> int:
@@ -118,8 +120,17 @@ def _title_room(title: str | None) -> int:
 
 
 def _draw_title(figure: Figure, title: str | None, left: int) -> None:
-    if title:
-        _write(figure, left, 24, title, size=11, align="left", weight="bold")
+    if not title:
+        return
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    written = _write(figure, left, 24, title, size=11, align="left", weight="bold")
+    wide = written.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width / figure.dpi
+    room = figure.get_figwidth() - (left + 8) / _DPI
+    if room < wide:  # from the edge and in smaller letters, rather than cut off
+        room = figure.get_figwidth() - 16 / _DPI
+        written.set_x(8 / (figure.get_figwidth() * _DPI))
+        written.set_fontsize(max(5, 11 * min(1, room / wide)))
 
 
 def picture_grid(

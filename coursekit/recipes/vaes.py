@@ -36,9 +36,8 @@ VAES: dict[str, Recipe] = {
         COSINE | {"epochs": 40, "lr": 1e-3}, (NELBO,),
     ),
     "vae-mog-latent16": Recipe(
-        "mlp_vae",
-        {"latent_size": 16, "hidden": [384, 384], "prior": "mixture", "components": 150},
-        "grey", COSINE | {"epochs": 40, "lr": 1e-3}, (NELBO, _PROBE16),
+        "conv_vae", _SMALL_CONV | {"prior": "mixture", "components": 150}, "grey",
+        COSINE | {"epochs": 30, "lr": 2e-3}, (NELBO, _PROBE16),
     ),
     "vae-mlp-thresholded-digits": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [256, 256]}, "threshold",
