@@ -91,7 +91,7 @@ def inference_gap(
     q = encoder
     for rate in (0.1, 0.01):
         q = infer(
-            model.decoder, model.likelihood, model.prior, x, start=q, steps=steps, draws=16,
+            model.decoder, model.likelihood, model.prior, x, start=q, steps=steps, draws=64,
             optimizer=partial(torch.optim.Adam, lr=rate), generator=generator, progress=progress,
         ).q  # fmt: skip
     totals = [x.new_zeros(len(x)) for _ in range(2)]
