@@ -68,7 +68,7 @@ def slerp(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     """Spherical interpolation: along the arc from a to b in the plane that both span.
 
     z(w) = sin((1 - w) t) / sin(t) a + sin(w t) / sin(t) b, t the angle between a and b. Where they
-    are nearly parallel the arc is a straight line, and (1 - w) a + w b is returned.
+    are nearly parallel, or one of them is 0, there is no arc: (1 - w) a + w b is returned.
 
     Args:
         a: (K,) where the path begins.
@@ -92,9 +92,11 @@ def slerp(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
         raise CourseError(
             f"slerp: a and b have shapes {tuple(a.shape)} and {tuple(b.shape)}; give (K,) twice."
         )
+    w = weights[:, None]
+    if not a.any() or not b.any():
+        return (1 - w) * a + w * b
     cosine = (a @ b) / (a.norm() * b.norm()).clamp(min=1e-30)
     angle = torch.acos(cosine.clamp(-1, 1))
-    w = weights[:, None]
     if torch.sin(angle) < 1e-6:
         return (1 - w) * a + w * b
     return (torch.sin((1 - w) * angle) * a + torch.sin(w * angle) * b) / torch.sin(angle)

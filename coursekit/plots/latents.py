@@ -51,7 +51,7 @@ def posterior_scatter(
             f"log_var must have the shape of mu, {tuple(mu.shape)}, not {tuple(log_var.shape)}."
         )
     places, classes = check_points(mu, labels)
-    figure = scatter(mu, labels, class_names, title=title, size=9)
+    figure = scatter(mu, labels, class_names, title=title, size=14)
     sides = 2 * torch.exp(0.5 * log_var[:ellipses]).detach().cpu().float().numpy()
     colours = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in classes[:ellipses]]
     axes = figure.axes[0]

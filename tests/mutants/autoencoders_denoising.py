@@ -210,4 +210,26 @@ denoising.wrong(
     ("prints only", "return", lambda *a: print(end="")),
 )
 
+denoising.wrong(
+    (
+        "sum over the channels",
+        "sum over the channels",
+        clipped(reduce=lambda d: d.square().sum(1).mean((1, 2))),
+    ),
+    ("first channel", "first channel", clipped(reduce=lambda d: d[:, 0].square().mean((1, 2)))),
+    (
+        "draws clipped",
+        "draws are clipped",
+        lambda x, n, *a: right(x, n.clamp(-3, 3), *a),
+    ),
+    (
+        "draws clipped at 3.5",
+        "as large as that",
+        lambda x, n, *a: right(x, n.clamp(-3.5, 3.5), *a),
+    ),
+)
+
+RARE = "the probe's draws are rarely as large as that"
+denoising.check_only |= {title: RARE for title in ("draws clipped", "draws clipped at 3.5")}
+
 EXERCISES = [denoising]

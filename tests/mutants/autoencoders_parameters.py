@@ -210,6 +210,32 @@ count.wrong(
     ("in millions", "whole number", lambda *a: right(*a) / 1e6),
 )
 
+
+def both(pairs):
+    """Counts both ways over pairs made from the encoder's row of widths."""
+    return lambda d, h, k: sum(full(m, n) + full(n, m) for m, n in pairs([d, *h, k]))
+
+
+SAME = "the same widths"
+
+count.wrong(
+    ("a dict of neighbours", SAME, both(lambda row: dict(pairwise(row)).items())),
+    ("a dict, filled from the code on", SAME, both(lambda row: dict(pairwise(row[::-1])).items())),
+    (
+        "neighbours by index",
+        SAME,
+        both(lambda row: [(m, row[row.index(m) + 1]) for m in row[:-1]]),
+    ),
+    ("a set of the encoder's pairs", SAME, both(lambda row: set(pairwise(row)))),
+    ("a set of pairs", SAME, lambda *a: sum(full(m, n) for m, n in set(pairwise(widths(*a))))),
+    ("repeated widths dropped", SAME, lambda d, h, k: right(d, list(dict.fromkeys(h)), k)),
+    ("layers that keep the width left out", SAME, over(lambda m, n: full(m, n) if m != n else 0)),
+    ("three hidden layers", "first few hidden", lambda d, h, k: right(d, h[:3], k)),
+    ("two hidden layers", "first few hidden", lambda d, h, k: right(d, h[:2], k)),
+)
+
+DISTINCT = "the probe's widths rarely repeat"
+count.check_only |= {a.title: DISTINCT for a in count.mutants if a.keyword == SAME}
 count.check_only["tensor"] = "the probe takes whatever is a whole number"
 
 EXERCISES = [count]

@@ -24,15 +24,17 @@ def right(train, x, k):
 
 
 def oracle(train, x, k):
-    fitted = PCA(k, svd_solver="full").fit(train.double().numpy())
+    fitted = PCA(svd_solver="full").fit(train.double().numpy())
     codes = fitted.transform(x.double().numpy())
+    codes[:, k:] = 0
     return torch.from_numpy(fitted.inverse_transform(codes)).to(x)
 
 
 def by_eigh(train, x, k):
     mean = train.mean(0, keepdim=True)
     centred = train - mean
-    vectors = torch.linalg.eigh(centred.T @ centred / (len(train) - 1)).eigenvectors[:, -k:]
+    vectors = torch.linalg.eigh(centred.T @ centred / (len(train) - 1)).eigenvectors
+    vectors = vectors[:, train.shape[1] - k :]
     return (x - mean) @ vectors @ vectors.T + mean
 
 
@@ -53,7 +55,8 @@ def by_gram(train, x, k):
     mean = train.double().mean(0)
     centred = train.double() - mean
     values, vectors = torch.linalg.eigh(centred @ centred.T)
-    rows = (vectors[:, -k:] / values[-k:].sqrt()).T @ centred
+    leading = [i for i in range(len(values))[::-1] if values[i] > 1e-9 * values[-1]][:k]
+    rows = (vectors[:, leading] / values[leading].sqrt()).T @ centred
     return (mean + (x.double() - mean) @ rows.T @ rows).to(x)
 
 
@@ -220,7 +223,7 @@ pca.wrong(
     ),
     ("columns of Vh", "Rows and columns are exchanged", columns_of_v),
     ("left singular vectors", "your code stops", left_vectors),
-    ("smallest eigenvalues", "SMALLEST", along(lambda c, k: vectors_of(c)[:, :k].T)),
+    ("smallest eigenvalues", "smallest variance", along(lambda c, k: vectors_of(c)[:, :k].T)),
     (
         "last directions",
         "k last directions",
@@ -287,6 +290,77 @@ pca.wrong(
     ("half precision", "nearly right", lambda *a: right(*a).half().to(a[1])),
 )
 
+
+def vectors_of_cov(centred):
+    return torch.linalg.eigh(torch.cov(centred.T)).eigenvectors
+
+
+def gram_by_all(train, x, k):
+    """By the inner products, with a division by every spread."""
+    mean = train.double().mean(0)
+    centred = train.double() - mean
+    values, vectors = torch.linalg.eigh(centred @ centred.T)
+    rows = (vectors[:, -k:] / values[-k:].sqrt()).T @ centred
+    return (mean + (x.double() - mean) @ rows.T @ rows).to(x)
+
+
+def large_spreads(centred, k):
+    _, spreads, rows = torch.linalg.svd(centred, full_matrices=False)
+    return rows[:k][spreads[:k] > 1]
+
+
+pca.wrong(
+    (
+        "smallest of the covariance",
+        "smallest variance",
+        along(lambda c, k: vectors_of_cov(c)[:, :k].T),
+    ),
+    (
+        "last rows, covariance",
+        "eigenvector is a column",
+        along(lambda c, k: vectors_of_cov(c)[-k:]),
+    ),
+    (
+        "first rows, covariance",
+        "eigenvector is a column",
+        along(lambda c, k: vectors_of_cov(c)[:k]),
+    ),
+    (
+        "last k columns, also for k = 0",
+        "With k = 0 all",
+        along(lambda c, k: vectors_of(c)[:, -k:].T),
+    ),
+    (
+        "the same of the covariance",
+        "With k = 0 all",
+        along(lambda c, k: vectors_of_cov(c)[:, -k:].T),
+    ),
+    (
+        "eig, not sorted",
+        "in no order",
+        along(lambda c, k: torch.linalg.eig(torch.cov(c.T))[1].real[:, :k].T),
+    ),
+    (
+        "eig of c^T c, not sorted",
+        "in no order",
+        along(lambda c, k: torch.linalg.eig(c.T @ c)[1].real[:, :k].T),
+    ),
+    ("inner products, all spreads", "divide by", gram_by_all),
+    ("small spreads dropped", "small spread", along(large_spreads)),
+)
+
+RARE = "the probe's rows spread widely, and it asks for at least one direction"
+pca.check_only |= {
+    title: RARE
+    for title in (
+        "last k columns, also for k = 0",
+        "the same of the covariance",
+        "eig, not sorted",
+        "eig of c^T c, not sorted",
+        "inner products, all spreads",
+        "small spreads dropped",
+    )
+}
 pca.check_only["numpy"] = "the probe looks at the numbers, not at what holds them"
 
 EXERCISES = [pca]

@@ -184,4 +184,27 @@ error.wrong(
     ("constant added", "constant", lambda x, e, d: right(x, e, d) + 0.01),
 )
 
+error.wrong(
+    (
+        "code clamped",
+        "code is clamped",
+        lambda x, e, d: right(x, lambda p: e(p).clamp(-3, 3), d),
+    ),
+    (
+        "code clamped at 10",
+        "code is clamped",
+        lambda x, e, d: right(x, lambda p: F.hardtanh(e(p), -10, 10), d),
+    ),
+    (
+        "code clamped at 7",
+        "may be any number",
+        lambda x, e, d: right(x, lambda p: e(p).clamp(-7, 7), d),
+    ),
+)
+
+RARE = "the probe's codes are small"
+error.check_only |= {
+    title: RARE for title in ("code clamped", "code clamped at 10", "code clamped at 7")
+}
+
 EXERCISES = [error]

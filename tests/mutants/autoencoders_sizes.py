@@ -207,7 +207,71 @@ sizes.wrong(
     ("one too many", "too large by 1", lambda n, layers: [m + 1 for m in right(n, layers)]),
 )
 
+
+def same(n, k, s, p):
+    """Any padding is taken for one that keeps the size."""
+    return -(-n // s) if p else (n - k) // s + 1
+
+
+def kept(n, k, s, p):
+    return n if s == 1 and p else shrunk(n, k, s, p)
+
+
+def never_larger(n, k, s, p):
+    return min(shrunk(n, k, s, p), n)
+
+
+ANY = "any padding for one that keeps"
+
+sizes.wrong(
+    ("same padding", ANY, through(same)),
+    ("same padding, convolution only", ANY, through(same, pool=shrunk)),
+    ("same padding, pooling only", ANY, through(pool=same)),
+    ("padding keeps where the stride is 1", ANY, through(kept)),
+    ("the same, convolution only", ANY, through(kept, pool=shrunk)),
+    ("never larger", "never let grow", through(never_larger)),
+    ("convolution never larger", "never let grow", through(never_larger, pool=shrunk)),
+    ("pooling never larger", "never let grow", through(pool=never_larger)),
+    (
+        "convolution over the stride",
+        "only divides by its stride",
+        through(lambda n, k, s, p: n // s, pool=shrunk),
+    ),
+    (
+        "over the stride where padded",
+        ANY,
+        through(lambda n, k, s, p: n // s if p else shrunk(n, k, s, 0), pool=shrunk),
+    ),
+    (
+        "pooling divides where its windows do not overlap",
+        "kernel and stride are equal",
+        through(pool=lambda n, k, s, p: n // s if s == k else shrunk(n, k, s, p)),
+    ),
+    (
+        "pooling rounds",
+        "Pooling rounds the division to the nearest",
+        through(pool=lambda n, k, s, p: round((n + 2 * p - k) / s) + 1),
+    ),
+    (
+        "transposed, one pixel",
+        "single pixel",
+        through(grow=lambda n, k, s, p: grown(n, k, s, p) if n > 1 else k),
+    ),
+)
+
 SEQUENCES = "the probe looks at the numbers, not at what holds them"
 sizes.check_only |= {"tuple": SEQUENCES, "generator": SEQUENCES, "tensor": SEQUENCES}
+
+LARGE = "the probe's pictures are large and its padding is small"
+sizes.check_only |= {
+    title: LARGE
+    for title in (
+        "never larger",
+        "convolution never larger",
+        "pooling never larger",
+        "pooling divides where its windows do not overlap",
+        "transposed, one pixel",
+    )
+}
 
 EXERCISES = [sizes]

@@ -119,6 +119,12 @@ aggregate.wrong(
     ("1e-8 under the logarithm", "small constant", over(lambda e: (e.exp().mean(1) + 1e-8).log())),
     ("1e-30 added", "small constant", over(lambda e: (e.exp().mean(1) + 1e-30).log())),
     ("clamped", "clamp", over(lambda e: e.clamp(min=-80).exp().mean(1).log())),
+    ("result clamped", "clamp the result", lambda z, mu, v: by_logsumexp(z, mu, v).clamp(min=-1e3)),
+    (
+        "clamped, stable",
+        "You clamp",
+        over(lambda e: e.clamp(min=-1e3).logsumexp(1) - math.log(e.shape[1])),
+    ),
     (
         "one shift for all",
         "each z needs its own",

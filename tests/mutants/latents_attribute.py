@@ -62,6 +62,11 @@ attribute.wrong(
     ("medians", "medians", lambda z, has: z[has].median(0).values - z[~has].median(0).values),
     ("length 1", "length 1", lambda z, has: by_mask(z, has) / by_mask(z, has).norm()),
     ("absolute values", "signs are lost", lambda z, has: by_mask(z, has).abs()),
+    (
+        "squeezed",
+        "squeeze takes away",
+        lambda z, has: z[has.nonzero().squeeze()].mean(0) - z[(~has).nonzero().squeeze()].mean(0),
+    ),
     ("first points", "first two points", lambda z, has: z[has][0] - z[~has][0]),
     ("averaged over all", "shape", lambda z, has: z[has].mean() - z[~has].mean()),
     (

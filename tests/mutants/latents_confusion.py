@@ -124,6 +124,20 @@ def only_present(z, labels, classes):
     return rows(table_of(z, labels, int(labels.max()) + 1))
 
 
+def largest_on_diagonal(z, labels, classes):
+    apart = torch.cdist(z, z)
+    apart = apart.fill_diagonal_(float(apart.max()))
+    return rows(counted(apart.argmin(dim=1), labels, classes))
+
+
+def on_diagonal(number):
+    def wrong(z, labels, classes):
+        apart = torch.cdist(z, z) + number * torch.eye(len(z))
+        return rows(counted(apart.argmin(dim=1), labels, classes))
+
+    return wrong
+
+
 def in_place(z, labels, classes):
     z -= z.mean(dim=0)
     return by_cdist(z, labels, classes)
@@ -182,6 +196,18 @@ confusion.wrong(
     ("first dimension", "first latent dimension", by(lambda z: torch.cdist(z[:, :1], z[:, :1]))),
     ("differences cancel", "cancel", by(lambda z: (z[:, None] - z[None]).sum(2).abs())),
     ("classes that occur", "(6, 6)", only_present),
+    ("classes that occur, the reason", "largest class that occurs", only_present),
+    ("small constant", "small constant", made(lambda t: t / (t.sum(1, keepdim=True) + 1e-3))),
+    ("largest on the diagonal", "largest distance", largest_on_diagonal),
+    *(
+        (f"{number:g} on the diagonal", "number stands on the diagonal", on_diagonal(number))
+        for number in (10, 50, 100, 1e3, 1e6)
+    ),
+    (
+        "multiplied out",
+        "multiplied out",
+        by(lambda z: z.square().sum(1)[:, None] + z.square().sum(1) - 2 * z @ z.T),
+    ),
     ("ten classes", "(10, 10)", lambda z, labels, classes: by_cdist(z, labels, 10)),
     ("identity", "the point itself", lambda z, labels, classes: torch.eye(classes)),
     ("zeros", "whatever the inputs", lambda z, labels, classes: torch.zeros(classes, classes)),

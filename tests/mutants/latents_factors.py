@@ -44,7 +44,7 @@ def by_moments(z, factor):
     z, factor = z.double(), factor.double()[:, None]
     joint = (z * factor).mean(0) - z.mean(0) * factor.mean()
     squares = z.var(0, correction=0) * factor.var(correction=0)
-    return (joint**2 / squares).nan_to_num(0.0)
+    return torch.where(squares > 1e-20, joint**2 / squares, 0.0)
 
 
 factors.right("sums", by_sums)
@@ -95,6 +95,25 @@ def factor_not_centred(z, factor):
     return not_centred(z - z.mean(0), factor)
 
 
+def sums(z, factor):
+    a, b = centred(z, factor)
+    return (a * b).sum(0), a.square().sum(0), b.square().sum()
+
+
+def one_pass(z, factor):
+    joint = (z * factor[:, None]).mean(0) - z.mean(0) * factor.mean()
+    latents = z.square().mean(0) - z.mean(0).square()
+    wanted = factor.square().mean() - factor.mean().square()
+    return (joint.square() / (latents * wanted)).nan_to_num(0.0)
+
+
+def factor_keeps_its_mean(z, factor):
+    a = z - z.mean(0)
+    s = a.square().mean(0).sqrt()
+    g = torch.where(s > 0, s, 1)
+    return ((a * factor[:, None]).mean(0) / g / factor.std(unbiased=False)).square()
+
+
 def in_place(z, factor):
     z -= z.mean(0)
     return by_sums(z, factor)
@@ -120,14 +139,14 @@ factors.wrong(
     ),
     (
         "torch's matrix, nan",
-        "gives nan",
+        "not a number",
         lambda z, f: torch.stack(
             [torch.corrcoef(torch.stack([column, f]))[0, 1] ** 2 for column in z.T]
         ),
     ),
     (
         "not squared, nan",
-        "nan for a constant",
+        "right value is",
         lambda z, f: torch.corrcoef(torch.cat([z, f[:, None]], 1).T)[-1, :-1],
     ),
     ("slope", "slope of a line", made(lambda j, v, w: j / v)),
@@ -153,7 +172,7 @@ factors.wrong(
     (
         "constant gives 1",
         "A constant latent gives 1",
-        lambda z, f: torch.where(z.std(0) > 0, by_sums(z, f), 1.0),
+        lambda z, f: torch.where(z.amax(0) > z.amin(0), by_sums(z, f), 1.0),
     ),
     ("small constant", "small constant", made(lambda j, v, w: j**2 / (v * w + 1e-8))),
     (
@@ -166,6 +185,20 @@ factors.wrong(
         "taken for a constant one",
         lambda z, f: torch.where(z.std(0) > 1e-3, by_sums(z, f), 0.0),
     ),
+    (
+        "small latents taken for constant, 1e-4",
+        "taken for a constant one",
+        lambda z, f: torch.where(z.std(0) < 1e-4, 0.0, by_sums(z, f)),
+    ),
+    ("tiny constant", "small constant", made(lambda j, v, w: j**2 / (v * w + 1e-12))),
+    (
+        "tiny constant, sums",
+        "small constant",
+        lambda z, f: (lambda j, v, w: j**2 / (v * w + 1e-12))(*sums(z, f)),
+    ),
+    ("one pass", "digits are lost", lambda z, f: one_pass(z, f)),
+    ("one pass, clamped", "digits are lost", lambda z, f: one_pass(z, f).clamp(0, 1)),
+    ("factor keeps its mean", "does not give 0", factor_keeps_its_mean),
     ("best only", "shape", lambda z, f: by_sums(z, f).max()),
     (
         "mean for all",

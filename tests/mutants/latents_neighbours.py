@@ -66,6 +66,29 @@ def cosines(s, t):
     )
 
 
+def skipping(limit):
+    """The nearest of those that are farther than some limit."""
+
+    def wrong(s, t):
+        apart = squares(s, t)
+        return torch.where(apart < limit, torch.inf, apart).argmin(dim=1)
+
+    return wrong
+
+
+def multiplied_out(s, t):
+    s, t = s.flatten(1).float(), t.flatten(1).float()
+    return s.square().sum(1)[:, None] + t.square().sum(1) - 2 * s @ t.T
+
+
+def few_digits(kind, unit=1):
+    def apart(s, t):
+        s, t = s.flatten(1).to(kind) / unit, t.flatten(1).to(kind) / unit
+        return (s[:, None] - t[None]).square().sum(dim=2)
+
+    return least(apart)
+
+
 def filled(s, t):
     found = torch.zeros(len(s))
     for b, index in enumerate(by_differences(s, t)):
@@ -140,6 +163,35 @@ neighbours.wrong(
     ("wrong axis", "other way round", lambda s, t: squares(s, t).argmin(dim=0)),
     ("all together", "shape", lambda s, t: squares(s, t).argmin()),
     ("second nearest", "second nearest", lambda s, t: squares(s, t).argsort(1)[:, 1]),
+    (
+        "copies skipped",
+        "you skip it",
+        lambda s, t: squares(s, t).masked_fill(squares(s, t) == 0, torch.inf).argmin(dim=1),
+    ),
+    ("nearly copies skipped", "you skip it", skipping(1e-3)),
+    ("bfloat16", "too few digits", few_digits(torch.bfloat16)),
+    ("float16", "too few digits", few_digits(torch.float16)),
+    ("float16 in units of the range", "few digits", few_digits(torch.float16, 255)),
+    ("multiplied out, float32", "multiplied out", least(multiplied_out)),
+    (
+        "multiplied out, scaled",
+        "multiplied out",
+        lambda s, t: (
+            (s.flatten(1) / 255).square().sum(1)[:, None]
+            + (t.flatten(1) / 255).square().sum(1)
+            - 2 * (s.flatten(1) / 255) @ (t.flatten(1) / 255).T
+        ).argmin(dim=1),
+    ),
+    (
+        "int16 to the end",
+        "nor the sum",
+        least(lambda s, t: differences(s, t, torch.int16).square().sum(2, dtype=torch.int16)),
+    ),
+    (
+        "differences cut off",
+        "cut off",
+        least(lambda s, t: differences(s, t).clamp(min=0).square().sum(2)),
+    ),
     ("pairs", "training picture number b", lambda s, t: torch.arange(len(s)) % len(t)),
     ("first for all", "first one's", lambda s, t: by_differences(s, t)[:1].expand(len(s))),
     ("the distance", "torch.float32", lambda s, t: squares(s, t).amin(1)),

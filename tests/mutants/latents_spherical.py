@@ -116,6 +116,31 @@ def too_soon(a, b, weights):
     return straight(a, b, weights) if angle(a, b).sin() < 0.8 else no_way_out(a, b, weights)
 
 
+def line_where(cosine, sine):
+    """The straight line where the cosine exceeds a limit, or the sine falls below one."""
+
+    def wrong(a, b, weights):
+        t = angle(a, b)
+        if t.cos().abs() > cosine or t.sin() < max(sine, 1e-6):
+            return straight(a, b, weights)
+        return no_way_out(a, b, weights)
+
+    return wrong
+
+
+def clamped_above(a, b, weights):
+    t = torch.arccos(((a @ b) / (a.norm() * b.norm())).clamp(max=1))
+    if torch.sin(t) < 1e-6:
+        return straight(a, b, weights)
+    w = weights[:, None]
+    return (torch.sin((1 - w) * t) * a + torch.sin(w * t) * b) / torch.sin(t)
+
+
+def direction_and_length(a, b, weights):
+    lengths = (1 - weights) * a.norm() + weights * b.norm()
+    return slerp(a / a.norm(), b / b.norm(), weights) * lengths[:, None]
+
+
 def no_division(a, b, weights):
     t, w = angle(a, b), weights[:, None]
     return torch.sin((1 - w) * t) * a + torch.sin(w * t) * b
@@ -158,6 +183,16 @@ spherical.wrong(
     ("way out for small angles only", "right value is", only_small_angles),
     ("small constant for the way out", "right value is", small_constant),
     ("way out too soon", "right value is", too_soon),
+    *(
+        (f"line where the cosine exceeds {limit}", "far above the limit", line_where(limit, 0))
+        for limit in (0.9995, 0.95)
+    ),
+    *(
+        (f"line where the sine is below {limit}", "far above the limit", line_where(2, limit))
+        for limit in (1e-3, 1e-2)
+    ),
+    ("clamped above only", "not a number", clamped_above),
+    ("direction and length", "direction and length separately", direction_and_length),
     ("degrees", "in degrees", with_angle(lambda a, b: torch.rad2deg(angle(a, b)))),
     ("lengths not divided out", "lengths", with_angle(lambda a, b: (a @ b).clamp(-1, 1).acos())),
     (

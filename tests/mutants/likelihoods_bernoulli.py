@@ -107,6 +107,11 @@ def sinh_form(x, a):
     return total((x - 0.5) * a + c)
 
 
+def near(limit, series):
+    """Right but for another series where |l| < limit."""
+    return with_c(lambda a: torch.where(a.abs() < limit, series(a), log_c(a)))
+
+
 def in_place(x, a):
     out = right(x, a)
     a.mul_(2)
@@ -174,6 +179,12 @@ continuous.wrong(
         "Something small is added",
         with_c(lambda a: ((a.abs() + 1e-2) / (a.abs() / 2 + 5e-3).tanh()).log()),
     ),
+    ("constant up to 0.01", "wrong near 0", near(0.01, lambda a: math.log(2) + 0 * a)),
+    ("l^2/24 up to 0.01", "wrong near 0", near(0.01, lambda a: math.log(2) + a**2 / 24)),
+    ("l^2/24 up to 0.1", "wrong near 0", near(0.1, lambda a: math.log(2) + a**2 / 24)),
+    ("l^2/24 up to 0.2", "wrong near 0", near(0.2, lambda a: math.log(2) + a**2 / 24)),
+    ("two terms up to 0.5", "wrong near 0", near(0.5, lambda a: math.log(2) + a**2 / 12)),
+    ("1e-6 added", "Something small is added", with_c(lambda a: naive_c(a + 1e-6))),
     (
         "first pixel's C",
         "that of the first pixel",
@@ -239,6 +250,8 @@ continuous.wrong(
     ("in place", "in place", in_place),
     ("single precision only", "precision", lambda x, a: right(x, a) @ torch.eye(len(x))),
 )
+for title in ("constant up to 0.01", "l^2/24 up to 0.01", "1e-6 added"):
+    continuous.check_only[title] = "the probe has hardly any logit that near to 0"
 continuous.check_only["single precision only"] = "the probe is in single precision"
 
 EXERCISES = [continuous]

@@ -92,6 +92,27 @@ def constant_under(x, log_a, log_b, edge):
     return total((a - 1) * (x + edge).log() + (b - 1) * (1 - x + edge).log() - log_beta(a, b))
 
 
+def powers_first(x, a, b):
+    return torch.log(x ** (a - 1) * (1 - x) ** (b - 1)) - log_beta(a, b)
+
+
+def powers_first_apart(x, a, b):
+    return torch.log(x ** (a - 1)) + torch.log((1 - x) ** (b - 1)) - log_beta(a, b)
+
+
+def limited(low, high):
+    def answer(x, log_a, log_b, edge):
+        return right(x, log_a.clamp(low, high), log_b.clamp(low, high), edge)
+
+    return answer
+
+
+def clamped_apart(x, log_a, log_b, edge):
+    a, b = log_a.exp(), log_b.exp()
+    left, right_one = x.clamp(min=edge).log(), (1 - x).clamp(min=edge).log()
+    return total((a - 1) * left + (b - 1) * right_one - log_beta(a, b))
+
+
 def edges_left_out(x, log_a, log_b, edge):
     each = density(x.clamp(edge, 1 - edge), log_a.exp(), log_b.exp())
     return total(torch.where((x > 0) & (x < 1), each, 0.0))
@@ -128,6 +149,13 @@ beta.wrong(
     ("logarithms and edges mended", "still comes in with the wrong sign", mended(True, 1.0, True)),
     ("edges forgotten", "edge is not used", mended(True, -1.0, False)),
     ("edge under the logarithm", "under the logarithms", constant_under),
+    ("powers first", "powers are formed before the logarithm", inside(powers_first)),
+    ("powers first, apart", "powers are formed before the logarithm", inside(powers_first_apart)),
+    ("log a from -5 to 8", "You limit log a", limited(-5.0, 8.0)),
+    ("log a from -3 to 3", "You limit log a", limited(-3.0, 3.0)),
+    ("log a at least -20", "You limit log a", limited(-20.0, None)),
+    ("log a at most 8", "You limit log a", limited(None, 8.0)),
+    ("clamped apart", "clamped separately", clamped_apart),
     ("squeezed", "squeeze", moved(lambda x, e: e + (1 - 2 * e) * x)),
     ("clamped with 1e-6", "number of your own", moved(lambda x, e: x.clamp(1e-6, 1 - 1e-6))),
     ("clamped with 1e-3", "number of your own", moved(lambda x, e: x.clamp(1e-3, 1 - 1e-3))),
@@ -232,10 +260,13 @@ beta.wrong(
     ("log_a changed at the end", "in place", a_in_place),
     (
         "float32 inside",
-        "right value is",
+        "nearly right",
         lambda x, log_a, log_b, edge: right(x.float(), log_a.float(), log_b.float(), edge),
     ),
     ("three arguments", "arguments", lambda x, log_a, log_b: right(x, log_a, log_b, 1e-6)),
 )
+
+for title in ("log a from -5 to 8", "log a at least -20", "log a at most 8"):
+    beta.check_only[title] = "the probe has no parameters that far out"
 
 EXERCISES = [beta]

@@ -75,6 +75,14 @@ def a_part_of_the_word(nats, dims, scale):
     raise ValueError(scale)
 
 
+def holds_the_word(nats, dims, scale):
+    if "density" in scale:
+        return with_eight(nats, dims)
+    if "mass" in scale:
+        return in_bits(nats, dims)
+    raise ValueError(scale)
+
+
 def first_letter(nats, dims, scale):
     if scale.startswith(("d", "m")):
         return falls_through(nats, dims, scale)
@@ -199,6 +207,10 @@ scale_exercise.wrong(
     ("every other scale is a mass", "must be refused", falls_through),
     ("or without a comparison", "added to a mass too", mass_or_density),
     ("in a string", "A part of the word", a_part_of_the_word),
+    ("string in it", "compare the whole word", holds_the_word),
+    ("word mended", "mend the word", lambda n, d, s: right(n, d, s.strip().lower())),
+    ("capitals allowed", "mend the word", lambda n, d, s: right(n, d, s.lower())),
+    ("spaces allowed", "mend the word", lambda n, d, s: right(n, d, s.strip())),
     ("first letter", "beginning of the word", first_letter),
     ("binary allowed", "another picture", binary_allowed),
     ("binary refused only", "misspelt", binary_refused_only),
@@ -206,6 +218,8 @@ scale_exercise.wrong(
     ("KeyError", "KeyError", key_error),
     ("error returned", "must be refused", returns_the_error),
 )
+for title in ("string in it", "word mended", "capitals allowed", "spaces allowed"):
+    scale_exercise.check_only[title] = "the probe refuses one wrong word only"
 scale_exercise.check_only["single precision only"] = "the sums of one row differ by rounding only"
 
 EXERCISES = [scale_exercise]

@@ -65,7 +65,12 @@ draws.wrong(
     ("the mean", "not a draw", scaled(torch.zeros_like)),
     ("sign of the noise", "wrong sign", scaled(lambda v: -(v / 2).exp())),
     ("softplus", "softplus", scaled(F.softplus)),
-    ("variance at most 1", "right value is", scaled(lambda v: (v / 2).exp().clamp(max=0.5))),
+    ("deviation at most 1/2", "above a limit", scaled(lambda v: (v / 2).exp().clamp(max=0.5))),
+    ("deviation at most 1", "above a limit", scaled(lambda v: (v / 2).exp().clamp(max=1))),
+    ("log_var at least -10", "below a limit", scaled(lambda v: (v.clamp(min=-10) / 2).exp())),
+    ("noise up to 3", "limit the noise", lambda m, v, noise: right(m, v, noise.clamp(-3, 3))),
+    ("variance plus 1e-8", "added to the variance", scaled(lambda v: (v.exp() + 1e-8).sqrt())),
+    ("from 1e-6", "kept away from 0 and 1", ended(lambda x: x.clamp(1e-6, 1 - 1e-6))),
     ("not clipped", "cannot be shown", unclipped),
     ("clipped below", "those above 1", ended(lambda x: x.clamp(min=0))),
     ("rectifier", "those above 1", ended(F.relu)),
@@ -126,5 +131,8 @@ draws.wrong(
     ("in place", "in place", in_place),
     ("noise in place", "in place", noise_in_place),
 )
+
+for title in ("noise up to 3", "variance plus 1e-8", "from 1e-6"):
+    draws.check_only[title] = "the probe's noise is ordinary, and small differences are let pass"
 
 EXERCISES = [draws]

@@ -38,7 +38,7 @@ def by_softplus(v, mean, log_scale):
     near, far = torch.where(turn > 0, 0, 255), torch.where(turn > 0, 255, 0)
     edge_near = -F.softplus(-high)  # all of the tail behind this level
     edge_far = -F.softplus(low)
-    inner = edge_near + edge_far + torch.log1p(-torch.exp(-1 / (255 * wide.exp())))
+    inner = edge_near + edge_far + (-torch.expm1(-1 / (255 * wide.exp()))).log()
     out = torch.where(v == near, edge_near, torch.where(v == far, edge_far, inner))
     return out.sum(1).to(log_scale.dtype)
 
@@ -143,6 +143,21 @@ def detached_width(v, mean, log_scale):
     return right(v, mean, log_scale) - torch.where(inner, width - width.detach(), 0.0).sum(1)
 
 
+def clamped_width(least):
+    def answer(v, mean, log_scale):
+        width = -torch.expm1(-1 / (255 * log_scale.exp()))
+        inner = (v > 0) & (v < 255)
+        change = torch.log(width.clamp(min=least)) - torch.log(width)
+        return right(v, mean, log_scale) + torch.where(inner, change, 0.0).sum(1)
+
+    return answer
+
+
+def infinity_replaced(v, mean, log_scale):
+    log_p = difference(v, mean, log_scale.exp()).log()
+    return torch.nan_to_num(log_p, neginf=-1e4).sum(1)
+
+
 def in_place(v, mean, log_scale):
     log_scale.exp_()
     return each(v, mean, log_scale).sum(1)
@@ -240,6 +255,10 @@ logistic.wrong(
         "both sigmoids round to the same",
         lambda v, mean, a: naive(v, mean.double(), a.double(), lambda m: m.clamp(1e-38)).to(mean),
     ),
+    ("infinity replaced", "difference of two sigmoids rounds to 0", infinity_replaced),
+    ("width at least 1e-7", "clamp what stands under a logarithm", clamped_width(1e-7)),
+    ("width at least 1e-12", "clamp what stands under a logarithm", clamped_width(1e-12)),
+    ("width at least 1e-20", "clamp what stands under a logarithm", clamped_width(1e-20)),
     ("stable in one tail", "difference of two sigmoids rounds to 0", log_difference),
     (
         "naive width",
@@ -289,5 +308,8 @@ logistic.wrong(
     ("mean changed at the end", "in place", mean_in_place),
     ("single precision only", "precision", wrapped(lambda out: out @ torch.eye(len(out)))),
 )
+
+for title in ("width at least 1e-7", "width at least 1e-12", "width at least 1e-20"):
+    logistic.check_only[title] = "the probe has no scale that large"
 
 EXERCISES = [logistic]

@@ -69,6 +69,8 @@ def _cases() -> list[Case]:
         "sigma": 0.2,
         NETWORK: torch.ones(1, 1, 1, 1, 1, 1),
     }
+    rare = {**copier, "x": torch.full((2, 1, 1, 1), 0.5), "sigma": 0.1}
+    rare["noise"] = torch.tensor([4.0, -4.0]).view(2, 1, 1, 1)
     black = torch.zeros(3, 1, 3, 4)
     black[1] = 1.0
     return [
@@ -77,6 +79,11 @@ def _cases() -> list[Case]:
         _case("4 grey pictures of 3 x 3 pixels, sigma = 0.5", 31, grey(30, 4, 1, 3, 3), 0.5),
         _case("a black, a white and a black picture, sigma = 0.4", 35, black, 0.4),
         _case("5 pictures in float64, sigma = 2", 37, grey(36, 5, 1, 2, 3).double(), 2.0),
+        Case(
+            rare,
+            "two pixels of 0.5, noise of 4 and of -4, sigma = 0.1, a network that copies",
+            "A draw from N(0, 1) may be as large as that, and is used as it is.",
+        ),
     ]
 
 
@@ -196,6 +203,14 @@ CHECK = Check(
             "The noise is clipped, not the noisy picture: half of the noise is lost.",
             _CLIP,
         ),
+        *(
+            Slip(
+                lambda x, noise, sigma, f, end=end: _right(x, noise.clamp(-end, end), sigma, f),
+                "The draws are clipped before they are added: only the noisy picture is.",
+                _CLIP,
+            )
+            for end in (2, 2.5, 3)
+        ),
         Slip(
             _with(clip=_keep, out=_clip),
             "The network's answer is clipped: the picture that it sees was to be.",
@@ -288,6 +303,16 @@ CHECK = Check(
         Slip(
             _with(reduce=lambda d: d.square().flatten(1).sum(1) / 784),
             "You divide by 784 always: take the number of a picture's values from the inputs.",
+            _MEAN,
+        ),
+        Slip(
+            _with(reduce=lambda d: d[:, :1].square().flatten(1).mean(1)),
+            "Only the first channel counts: a picture may have several.",
+            _MEAN,
+        ),
+        Slip(
+            _with(reduce=lambda d: d.square().sum(1).flatten(1).mean(1)),
+            "You sum over the channels and average over the pixels only.",
             _MEAN,
         ),
         Slip(

@@ -21,6 +21,9 @@ def _reference(dims: int, hidden: list[int], latent_size: int) -> Tensor:
     return whole([weights + sum(widths) - dims])
 
 
+_REPEATED = "Two layers may have the same widths: go through positions, not values."
+
+
 def _cases() -> list[Case]:
     def case(dims: int, hidden: list[int], latent_size: int, clue: str = "") -> Case:
         return Case({"dims": dims, "hidden": hidden, "latent_size": latent_size}, clue=clue)
@@ -31,6 +34,8 @@ def _cases() -> list[Case]:
         case(10, [7, 5], 3),
         case(9, [2, 8, 4], 6),
         case(784, [512, 256, 128], 2),
+        case(10, [5, 5], 2, _REPEATED),
+        case(12, [7, 3, 7, 3], 2, _REPEATED),
     ]
 
 
@@ -57,6 +62,29 @@ def _half(layer: Callable[[int, int], int], other: Callable[[int, int], int]) ->
         return whole([there + sum(other(a, b) for a, b in pairwise(up))])
 
     return wrong
+
+
+def _joined(pairs: Function) -> Function:
+    """Counts both ways over pairs of widths that are made from the encoder's row of widths."""
+
+    def wrong(dims: int, hidden: list[int], latent_size: int) -> Tensor:
+        found = pairs([dims, *hidden, latent_size])
+        return whole([sum(_full(a, b) + _full(b, a) for a, b in found)])
+
+    return wrong
+
+
+# What is lost where widths are looked up by their value.
+_BY_VALUE: list[Function] = [
+    _joined(lambda down: dict(pairwise(down)).items()),
+    _joined(lambda down: [(b, a) for a, b in dict(pairwise(down[::-1])).items()]),
+    _joined(lambda down: set(pairwise(down))),
+    _joined(lambda down: [(a, down[down.index(a) + 1]) for a in down[:-1]]),
+    _joined(lambda down: pairwise(dict.fromkeys(down))),
+    _joined(lambda down: pairwise([down[0], *dict.fromkeys(down[1:-1]), down[-1]])),
+    _joined(lambda down: [(a, b) for a, b in pairwise(down) if a != b]),
+    lambda *a: whole([sum(_full(m, n) for m, n in set(pairwise(_widths(*a))))]),
+]
 
 
 def _plus(extra: Callable[[int, list[int], int], int]) -> Function:
@@ -202,6 +230,15 @@ CHECK = Check(
             "Only the first hidden layer counts: there may be any number of them.",
             _WIDTHS,
         ),
+        *(
+            Slip(
+                _joined(lambda down, n=n: pairwise([down[0], *down[1:-1][:n], down[-1]])),
+                "Only the first few hidden layers count: there may be any number of them.",
+                _WIDTHS,
+            )
+            for n in (2, 3)
+        ),
+        *(Slip(wrong, _REPEATED, _WIDTHS) for wrong in _BY_VALUE),
         Slip(
             _over(_full, lambda dims, hidden, k: [dims, *hidden, k, *hidden[-2::-1], dims]),
             "Encoder and decoder do not mirror: the decoder's first hidden layer is missing.",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from coursekit.checks.autoencoders.principal_directions import PICKED, leading
+from coursekit.checks.autoencoders.principal_edges import edges
 from coursekit.checks.engine import Case, Check, Function, Slip, run
 from coursekit.checks.parts import normal
 
@@ -50,11 +52,6 @@ def _cases() -> list[Case]:
     ]
 
 
-def _directions(centred: Tensor) -> Tensor:
-    """The principal directions, a row for each, the leading one first."""
-    return torch.linalg.svd(centred, full_matrices=False).Vh
-
-
 def _through(x: Tensor, directions: Tensor) -> Tensor:
     return x @ directions.T @ directions
 
@@ -64,7 +61,7 @@ def _centred_by(mean: Callable[[Tensor, Tensor], Tensor]) -> Function:
 
     def wrong(train: Tensor, x: Tensor, k: int) -> Tensor:
         middle = mean(train, x)
-        return middle + _through(x - middle, _directions(train - middle)[:k])
+        return middle + _through(x - middle, leading(train - middle)[:k])
 
     return wrong
 
@@ -84,7 +81,7 @@ def _joined(join: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Function:
 
     def wrong(train: Tensor, x: Tensor, k: int) -> Tensor:
         mean = train.mean(dim=0)
-        return join(x, mean, _directions(train - mean)[:k])
+        return join(x, mean, leading(train - mean)[:k])
 
     return wrong
 
@@ -94,7 +91,7 @@ def _standardised(back: bool) -> Function:
 
     def wrong(train: Tensor, x: Tensor, k: int) -> Tensor:
         mean, spread = train.mean(dim=0), train.std(dim=0)
-        found = _through((x - mean) / spread, _directions((train - mean) / spread)[:k])
+        found = _through((x - mean) / spread, leading((train - mean) / spread)[:k])
         return found * spread + mean if back else found
 
     return wrong
@@ -120,60 +117,6 @@ def _whitened(train: Tensor, x: Tensor, k: int) -> Tensor:
 _MEAN = "Look at step 1 above: whose mean is subtracted, and when does it come back?"
 _PICK = "Look at step 2 above: in which order come the directions, and is each a row or a column?"
 _BACK = "Look at steps 3 and 4 above: what is the shape of a code, and how does it become a row?"
-
-# Directions (rows) taken wrongly, from centred train, x and k; and what to say to that.
-_PICKED: list[tuple[Callable[[Tensor, Tensor, int], Tensor], str]] = [
-    (
-        lambda centred, x, k: _directions(x - x.mean(0))[:k],
-        "The directions are found from the new rows: train's are asked.",
-    ),
-    (
-        lambda centred, x, k: _directions(centred).T[:k],
-        "Rows and columns are exchanged in the matrix of directions.",
-    ),
-    (
-        lambda centred, x, k: torch.linalg.eigh(centred.T @ centred)[1][:, :k].T,
-        "Those are the k directions of the SMALLEST spread: which order have eigenvalues?",
-    ),
-    (
-        lambda centred, x, k: _directions(centred)[-k:],
-        "Those are the k last directions: the leading ones were asked.",
-    ),
-    (
-        lambda centred, x, k: torch.linalg.eigh(centred.T @ centred)[1][-k:],
-        "Rows of the matrix of eigenvectors are taken: an eigenvector is a column.",
-    ),
-    (
-        lambda centred, x, k: torch.linalg.eigh(centred.T @ centred)[1][:k],
-        "Rows of the matrix of eigenvectors are taken: an eigenvector is a column.",
-    ),
-    (lambda centred, x, k: _directions(centred)[: k + 1], "One direction too many is used."),
-    (lambda centred, x, k: _directions(centred)[: k - 1], "One direction too few is used."),
-    (
-        lambda centred, x, k: _directions(centred)[1 : k + 1],
-        "The leading direction is left out: the first one is number 0.",
-    ),
-    (
-        lambda centred, x, k: _directions(centred)[k - 1 : k],
-        "Direction number k alone is used: all of the first k were asked.",
-    ),
-    (
-        lambda centred, x, k: _directions(centred)[:1],
-        "Only the leading direction is used, whatever k is.",
-    ),
-    (lambda centred, x, k: _directions(centred)[:2], "Two directions are used, whatever k is."),
-    (lambda centred, x, k: _directions(centred), "All directions are used: k of them were asked."),
-    (
-        lambda centred, x, k: torch.eye(centred.shape[1]).to(centred)[:k],
-        "The first k columns are kept: the directions of the largest spread are others.",
-    ),
-    (
-        lambda centred, x, k: torch.eye(centred.shape[1]).to(centred)[
-            centred.var(0).topk(k).indices
-        ],
-        "The columns themselves are ranked by their spread: a direction mixes all of them.",
-    ),
-]
 
 CHECK = Check(
     reference=_right,
@@ -230,29 +173,29 @@ CHECK = Check(
         ),
         Slip(
             lambda train, x, k: (
-                train.mean(0) + _through(x - x.mean(0), _directions(train - train.mean(0))[:k])
+                train.mean(0) + _through(x - x.mean(0), leading(train - train.mean(0))[:k])
             ),
             "The new rows are centred by their own mean: train's is subtracted from them too.",
             _MEAN,
         ),
         Slip(
             lambda train, x, k: (
-                x.mean(0) + _through(x - x.mean(0), _directions(train - train.mean(0))[:k])
+                x.mean(0) + _through(x - x.mean(0), leading(train - train.mean(0))[:k])
             ),
             "The new rows are centred by their own mean: train's is subtracted from them too.",
             _MEAN,
         ),
         Slip(
-            lambda train, x, k: train.mean(0) + _through(x - train.mean(0), _directions(train)[:k]),
+            lambda train, x, k: train.mean(0) + _through(x - train.mean(0), leading(train)[:k]),
             "The directions come from rows that are not centred.",
             _MEAN,
         ),
         Slip(
-            lambda train, x, k: x.mean(0) + _through(x - x.mean(0), _directions(x - x.mean(0))[:k]),
+            lambda train, x, k: x.mean(0) + _through(x - x.mean(0), leading(x - x.mean(0))[:k]),
             "The directions are found from the new rows: train is not used.",
             _MEAN,
         ),
-        *(Slip(_along(pick), what, _PICK) for pick, what in _PICKED),
+        *(Slip(_along(pick), what, _PICK) for pick, what in PICKED),
         Slip(
             lambda train, x, k: x.clone(),
             "The rows come back as they are: only k directions may be kept.",
@@ -337,7 +280,10 @@ CHECK = Check(
 )
 
 
+EDGES = edges(_right)
+
+
 def pca_reconstruction(function: Function) -> None:
     """Check `pca_reconstruct(train, x, k) -> (B, D)`."""
     __tracebackhide__ = True
-    run("pca-reconstruction", (CHECK, function))
+    run("pca-reconstruction", (CHECK, function), (EDGES, function))

@@ -34,9 +34,11 @@ def _error(x: Tensor, encode: Network, decode: Network) -> Tensor:
     return torch.einsum("bd,bd->b", apart, apart) / apart.shape[1]
 
 
-def _case(title: str, seed: int, x: Tensor, latents: int, clue: str = "") -> Case:
+def _case(
+    title: str, seed: int, x: Tensor, latents: int, clue: str = "", codes: float = 1.0
+) -> Case:
     to_code, to_picture = normal(seed, (*x.shape[1:], latents), (latents, *x.shape[1:]))
-    to_code = (to_code / x[0].numel() ** 0.5).to(x.dtype)
+    to_code = (codes * to_code / x[0].numel() ** 0.5).to(x.dtype)
     return Case({"x": x, ENCODER: to_code, DECODER: to_picture.to(x.dtype)}, title, clue)
 
 
@@ -60,6 +62,14 @@ def _cases() -> list[Case]:
             "An error of 0 is possible too.",
         ),
         _case("5 pictures, K = 5, in float64", 27, grey(26, 5, 1, 2, 3).double(), 5),
+        _case(
+            "2 pictures, some codes far beyond 10",
+            29,
+            grey(28, 2, 1, 2, 3),
+            3,
+            "A code may be any number, a large one too.",
+            codes=40.0,
+        ),
     ]
 
 
@@ -204,6 +214,16 @@ CHECK = Check(
             lambda x, e, d: (d(e(x)) - x).square().flatten(1).amax(dim=1),
             "That is the largest squared difference: the mean was asked.",
             _AXES,
+        ),
+        *(
+            Slip(
+                lambda x, e, d, end=end: _error(
+                    x, lambda pictures: e(pictures).clamp(-end, end), d
+                ),
+                "The code is clamped: it may be any numbers, and goes to the decoder as it is.",
+                _PATH,
+            )
+            for end in (3, 4, 5, 6, 8, 10)
         ),
         Slip(_again, "The picture goes through both networks twice.", _PATH),
     ],

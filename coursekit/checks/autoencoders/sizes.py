@@ -21,7 +21,7 @@ def _shrunk(size: int, kernel: int, stride: int, padding: int) -> int:
 
 def _grown(size: int, kernel: int, stride: int, padding: int) -> int:
     """Spread the values, lay a kernel on each, and cut the border off."""
-    return max(range(0, size * stride, stride)) + kernel - 2 * padding
+    return (size * stride - stride) + kernel - 2 * padding
 
 
 def _exchanged(size: int, kernel: int, stride: int, padding: int) -> int:
@@ -62,6 +62,22 @@ def _cases() -> list[Case]:
         case(20, [("conv", 3, 3, 1), ("pool", 2, 2, 0), ("transposed", 5, 3, 2)]),
         case(9, [("transposed", 3, 1, 1), ("conv", 1, 2, 0), ("transposed", 2, 4, 0)]),
         case(32, [], "Without layers there is no size to report."),
+        case(
+            10,
+            [
+                ("conv", 3, 1, 2),
+                ("conv", 5, 1, 1),
+                ("conv", 5, 2, 1),
+                ("pool", 2, 2, 1),
+                ("pool", 2, 1, 1),
+            ],
+            "Padding may be more than keeps the size, or less: count the places of the window.",
+        ),
+        case(
+            9,
+            [("pool", 2, 2, 0), ("conv", 4, 1, 0), ("transposed", 4, 2, 1)],
+            "An odd side is pooled here, and the transposed convolution sees a single pixel.",
+        ),
     ]
 
 
@@ -73,8 +89,25 @@ _TRANSPOSED = (
 )
 _LIST = "Which size enters the second layer, and how many sizes are there for two layers?"
 
+_SAME = (
+    "You take any padding for one that keeps the size: only p = (k - 1)/2 does; other padding lets "
+    "the picture grow or shrink."
+)
+
+# Padding taken for a promise about the size.
+_KEPT: list[tuple[Rule, str]] = [
+    (
+        lambda n, k, s, p: min(_shrunk(n, k, s, p), n),
+        "The size is never let grow: with much padding a picture leaves larger than it came.",
+    ),
+    (lambda n, k, s, p: -(-n // s) if p else (n - k) // s + 1, _SAME),
+    (lambda n, k, s, p: n // s if p else (n - k) // s + 1, _SAME),
+    (lambda n, k, s, p: n if s == 1 and p else _shrunk(n, k, s, p), _SAME),
+]
+
 # Rules that shrink wrongly: how, and what to say.
 _SHRINK: list[tuple[Rule, str]] = [
+    *_KEPT,
     (
         lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1,
         "The division is rounded up: a kernel that does not fit any more has no place.",
@@ -93,7 +126,8 @@ _SHRINK: list[tuple[Rule, str]] = [
     ),
     (
         lambda n, k, s, p: (n + 2 * p - k + 1) // s,
-        "The place that counts extra is added before the division: it is not divided.",
+        "The place that counts extra is added before the division, or you only divide by the "
+        "stride.",
     ),
     (
         lambda n, k, s, p: (n + p - k) // s + 1,
@@ -146,6 +180,14 @@ _SHRINK: list[tuple[Rule, str]] = [
 ]
 _POOL: list[tuple[Rule, str]] = [
     (
+        lambda n, k, s, p: n // s if s == k else _shrunk(n, k, s, p),
+        "Pooling only divides where kernel and stride are equal: its padding counts there too.",
+    ),
+    (
+        lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
+        "Pooling rounds the division to the nearest: only a whole window has a place.",
+    ),
+    (
         lambda n, k, s, p: (n + 2 * p - k) // k + 1,
         "Pooling takes its kernel for its stride: here it has a stride of its own.",
     ),
@@ -173,8 +215,13 @@ _POOL: list[tuple[Rule, str]] = [
         lambda n, k, s, p: n,
         "Pooling leaves the size as it is.",
     ),
+    *_KEPT,
 ]
 _GROW: list[tuple[Rule, str]] = [
+    (
+        lambda n, k, s, p: (n - 1) * s + k - 2 * p if n > 1 else k,
+        "A transposed convolution of a single pixel keeps its border: it is cut off there too.",
+    ),
     (
         _shrunk,
         "A transposed convolution is treated as a convolution: it goes the other way.",

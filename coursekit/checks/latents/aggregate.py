@@ -110,6 +110,20 @@ _LOG = "In which order come the mean over the posteriors and the logarithm?"
 _COUNT = "How many posteriors are averaged, and where does that number end up under a logarithm?"
 _FAR = "Near the posteriors it is right; far away the densities themselves are 0 in floating point"
 _LARGEST = "Which term can be taken out of the sum, so that the largest one left is 1?"
+_LIMITS: tuple[float, ...] = (
+    -30.0,
+    -50.0,
+    -80.0,
+    -87.0,
+    -88.0,
+    -100.0,
+    -103.0,
+    -200.0,
+    -500.0,
+    -700.0,
+    -745.0,
+)
+_LIMITS += (-1e3, -1e4, -1e5)
 _GAUSSIAN = "Write down the log-density of one diagonal Gaussian: which term do you not find again?"
 
 CHECK = Check(
@@ -279,7 +293,24 @@ CHECK = Check(
                 "You clamp the log-densities: far away they are far below any limit.",
                 _LARGEST,
             )
-            for limit in (-30.0, -50.0, -80.0, -87.0, -100.0)
+            for limit in _LIMITS
+        ),
+        *(
+            Slip(
+                lambda z, mu, v, m=limit: _right(z, mu, v).clamp(min=m),
+                "You clamp the result: far away the logarithm is far below any limit, and it is "
+                "the right answer there.",
+                _LARGEST,
+            )
+            for limit in _LIMITS
+        ),
+        *(
+            Slip(
+                _over(lambda e, m=limit: e.clamp(min=m).logsumexp(dim=1) - math.log(e.shape[1])),
+                "You clamp the log-densities: far away they are far below any limit.",
+                _LARGEST,
+            )
+            for limit in _LIMITS
         ),
         Slip(
             _over(lambda e: e.max() + torch.log(torch.exp(e - e.max()).mean(dim=1))),

@@ -21,8 +21,8 @@ def _right(z: Tensor, has: Tensor) -> Tensor:
 
 
 def _cases() -> list[Case]:
-    def case(z: Tensor, has: Tensor, title: str = "") -> Case:
-        return Case({"z": z, "has": has}, title)
+    def case(z: Tensor, has: Tensor, title: str = "", clue: str = "") -> Case:
+        return Case({"z": z, "has": has}, title, clue)
 
     tensor = torch.tensor
     return [
@@ -41,7 +41,19 @@ def _cases() -> list[Case]:
             torch.arange(12) == 7,
             "12 random points with K = 1, one of which has the attribute",
         ),
+        case(
+            2 * normal(165, (12, 3))[0] - 5,
+            torch.arange(12) == 7,
+            "12 random points with K = 3, one of which has the attribute",
+            "The one point that has it is still a row of a table.",
+        ),
     ]
+
+
+def _squeezed(z: Tensor, has: Tensor) -> Tensor:
+    """The difference where the rows are picked by numbers without an axis of their own."""
+    one, other = (z[mask.nonzero().squeeze()] for mask in (has, ~has))
+    return (one.mean(dim=0) - other.mean(dim=0)).expand(z.shape[1])
 
 
 _TWO = "Two means are wanted: of which points is each, and by how many is each sum divided?"
@@ -117,6 +129,12 @@ CHECK = Check(
             lambda z, has: _right(z, has).abs(),
             "All signs are lost: the vector needs its direction.",
             "Which of the two means is subtracted from which?",
+        ),
+        Slip(
+            _squeezed,
+            "Where one point has the attribute, squeeze takes away the axis of the points too: "
+            "the mean is then over the dimensions.",
+            "Print the shape of what you average where only one point has the attribute.",
         ),
         Slip(
             lambda z, has: z[has][0] - z[~has][0],

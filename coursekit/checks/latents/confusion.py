@@ -73,7 +73,39 @@ def _cases() -> list[Case]:
             "12 points, three of which are copies of others with another class",
             twice,
         ),
+        case(tensor([[0.0], [1.0]]), tensor([0, 1]), 2),
+        case(
+            1e7 * normal(149, (12, 2))[0],
+            _labels(150, 12, 0, 1, 2),
+            3,
+            "12 random points, millions apart",
+            "Distances may be as large as they like: what loses every comparison?",
+        ),
+        case(
+            1000 + normal(155, (12, 3))[0],
+            _labels(156, 12, 0, 1, 2),
+            3,
+            "12 random points around 1000",
+            _LOST,
+        ),
     ]
+
+
+_LOST = (
+    "Far from 0 the squares are large and their differences small, and the digits are lost: "
+    "subtract before you square."
+)
+
+
+def _diagonal(value: float) -> Function:
+    """The shares where the table's diagonal holds a number, or its largest distance for 0."""
+
+    def wrong(z: Tensor, labels: Tensor, classes: int) -> Tensor:
+        apart = (z[:, None] - z[None]).norm(dim=2)
+        apart.fill_diagonal_(value or float(apart.max()))
+        return _shares(_counts(apart.argmin(dim=1), labels, classes))
+
+    return wrong
 
 
 def _by(distances: Function) -> Function:
@@ -97,7 +129,7 @@ def _made(change: Function) -> Function:
     return wrong
 
 
-def _itself(z: Tensor, labels: Tensor, classes: int) -> Tensor:
+def _by_itself(z: Tensor, labels: Tensor, classes: int) -> Tensor:
     return _shares(_counts(torch.arange(len(z)), labels, classes))
 
 
@@ -111,14 +143,9 @@ def _farthest(z: Tensor, labels: Tensor, classes: int) -> Tensor:
     return _shares(_counts(farthest, labels, classes))
 
 
-def _kth(rank: int) -> Function:
-    """The shares by the neighbour of some rank, 0 the nearest."""
-
-    def wrong(z: Tensor, labels: Tensor, classes: int) -> Tensor:
-        nearest = _distances(z).argsort(dim=1)[:, min(rank, len(z) - 1)]
-        return _shares(_counts(nearest, labels, classes))
-
-    return wrong
+def _second(z: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """The shares by the second nearest of the others, where there is one."""
+    return _shares(_counts(_distances(z).argsort(dim=1)[:, min(1, len(z) - 2)], labels, classes))
 
 
 def _means(z: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -131,6 +158,7 @@ def _means(z: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 _ROW = "Which points does row i speak of, how many are there, and what must the row add up to?"
 _SELF = "What is the distance from a point to itself, and how does your code step over it?"
+_TOTAL = "What is the total of a class without points, and what does your code divide by it?"
 _NEAR = "Print the distances of the first case: which one is smallest in each row?"
 
 CHECK = Check(
@@ -146,7 +174,7 @@ CHECK = Check(
                 "out.",
                 _SELF,
             )
-            for itself in (_itself, _at_zero, lambda z, labels, classes: torch.eye(classes))
+            for itself in (_at_zero, _by_itself, lambda z, labels, classes: torch.eye(classes))
         ),
         Slip(
             _by(lambda z: -(z[:, None] - z[None]).norm(dim=2)),
@@ -172,9 +200,7 @@ CHECK = Check(
             "row, its neighbour's the column.",
             _ROW,
         ),
-        Slip(
-            _made(lambda c: c), "These are counts: shares of each class's points were asked.", _ROW
-        ),
+        Slip(_made(torch.clone), "These are counts: shares of a class's points were asked.", _ROW),
         Slip(
             _made(lambda c: c.T),
             "These are counts, with rows and columns exchanged: shares were asked.",
@@ -197,7 +223,7 @@ CHECK = Check(
         Slip(
             _made(lambda c: c / c.sum(dim=1, keepdim=True)),
             "A class without points has a row of nan: zeros were asked there.",
-            "What is the total of a class without points, and what does your code divide by it?",
+            _TOTAL,
         ),
         Slip(
             _made(lambda c: 100 * _shares(c)),
@@ -217,12 +243,12 @@ CHECK = Check(
         Slip(
             _made(lambda c: torch.where(c.sum(1, keepdim=True) > 0, _shares(c), 1 / len(c))),
             "A class without points has equal shares in its row: zeros were asked there.",
-            "What is the total of a class without points, and what does your code divide by it?",
+            _TOTAL,
         ),
         Slip(
             _made(lambda c: _shares(c) + torch.diag((c.sum(dim=1) == 0).double())),
             "A class without points is said to be its own neighbour: zeros were asked there.",
-            "What is the total of a class without points, and what does your code divide by it?",
+            _TOTAL,
         ),
         Slip(
             _made(lambda c: (c + 1) / (c + 1).sum(dim=1, keepdim=True)),
@@ -259,21 +285,54 @@ CHECK = Check(
             "Only the first latent dimension is used: all of them count.",
             _NEAR,
         ),
-        Slip(
-            _by(lambda z: (z[:, None] - z[None]).sum(dim=2).abs()),
-            "Differences of different signs cancel in your distance: square them first.",
-            _NEAR,
+        *(
+            Slip(
+                _by(lambda z, m=made: m((z[:, None] - z[None]).sum(dim=2))),
+                "Differences of different signs cancel in your distance: square them first.",
+                _NEAR,
+            )
+            for made in (torch.abs, torch.clone)
         ),
         Slip(
-            _by(lambda z: (z[:, None] - z[None]).sum(dim=2)),
-            "Differences of different signs cancel in your distance: square them first.",
-            _NEAR,
-        ),
-        Slip(
-            _kth(1),
+            _second,
             "You take the second nearest of the other points: is the point itself stepped over "
             "twice?",
             _SELF,
+        ),
+        Slip(
+            _diagonal(0),
+            "The largest distance is put on the diagonal: where all others are as large, the point "
+            "itself comes first.",
+            _SELF,
+        ),
+        *(
+            Slip(
+                _diagonal(value),
+                "A number stands on the diagonal that other distances can exceed: then the point "
+                "itself is the nearest.",
+                "Which number is larger than every distance, whatever the latents?",
+            )
+            for value in (1.0, 2.0, 10.0, 50.0, 100.0, 1e3, 1e4, 1e5, 1e6)
+        ),
+        Slip(
+            _by(lambda z: z.square().sum(1)[:, None] + z.square().sum(1) - 2 * z @ z.T),
+            f"The squared distance is multiplied out. {_LOST}",
+            "Print the distances of the points around 1000, found in both ways.",
+        ),
+        Slip(
+            lambda z, labels, classes: _right(z, labels, int(labels.max()) + 1),
+            "The table ends at the largest class that occurs: the argument says how many classes "
+            "there are.",
+            "How many rows has the table if the last class has no points?",
+        ),
+        *(
+            Slip(
+                _made(lambda c, e=epsilon: c / (c.sum(dim=1, keepdim=True) + e)),
+                "A small constant is added to the number of points: the rows no longer add up to "
+                "1.",
+                "What should a class without points be divided by, and what the others?",
+            )
+            for epsilon in (1e-3, 1e-2, 0.1, 1.0)
         ),
         Slip(
             _means,

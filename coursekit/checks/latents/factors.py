@@ -33,8 +33,21 @@ def _cases() -> list[Case]:
     z[:, 1], z[:, 3] = 0.0, 2.0
     line, wanted = normal(174, (10, 3), (10,))
     line[:, 0], line[:, 1] = 1 - 2 * wanted, 3 * wanted + 0.5
-    sizes, other = normal(175, (16, 3), (16,))
+    sizes, other = normal(175, (16, 4), (16,))
+    sizes[:, 3] += 2 * other
     constant = "A latent that never changes says nothing: 0 was asked there."
+    steady, around = normal(176, (11, 3), (11,))
+    steady[:, 0], steady[:, 2] = 0.1, 0.7
+    far, there = normal(177, (12, 3), (12,))
+    far[:, 0] += there
+    digits = (
+        "The latents are far from 0 here: a mean of squares minus a squared mean is a small "
+        "difference of large numbers, and the digits are lost. Subtract the means first."
+    )
+    rounded = (
+        "The mean of equal numbers may be rounded, so a constant latent need not deviate by "
+        "exactly 0: only with the factor's mean subtracted too does that do no harm."
+    )
     units = "A correlation does not depend on the units: nothing may be added to a divisor."
     return [
         case(tensor([[0.0, 1.0], [1.0, 1.5], [2.0, 0.5]]), tensor([0.0, 1.0, 4.0])),
@@ -46,11 +59,18 @@ def _cases() -> list[Case]:
         case(z, factor, title="a latent that is always 0 and one that is always 2", clue=constant),
         case(line, 0.3 * wanted, title="latents on a falling and on a rising line"),
         case(
-            sizes * tensor([1e-4, 1.0, 1e3]),
+            sizes * tensor([1e-4, 1.0, 1e3, 1e-7]),
             other,
-            title="latents of sizes 0.0001, 1 and 1000",
+            title="latents of sizes 0.0001, 1, 1000 and 0.0000001",
             clue=units,
         ),
+        case(
+            steady,
+            around + 5,
+            title="a latent that is always 0.1, one that is always 0.7, a factor of mean 5",
+            clue=f"{constant} {rounded}",
+        ),
+        case(far + 1000, there, title="12 random points around 1000", clue=digits),
     ]
 
 
@@ -69,6 +89,10 @@ def _plain(joint: Tensor, latents: Tensor, wanted: Tensor, count: int = 0) -> Te
     return joint / (latents * wanted).sqrt()
 
 
+def _varies(z: Tensor) -> Tensor:
+    return z.amax(dim=0) > z.amin(dim=0)
+
+
 def _ranks(values: Tensor) -> Tensor:
     return values.argsort(dim=0).argsort(dim=0).double()
 
@@ -85,6 +109,27 @@ def _not_centred(latents: bool, wanted: bool) -> Function:
     return wrong
 
 
+def _one_pass(z: Tensor, factor: Tensor) -> Tensor:
+    """Covariance and variances as means of products minus products of means."""
+    joint = (z * factor[:, None]).mean(dim=0) - z.mean(dim=0) * factor.mean()
+    latents = z.square().mean(dim=0) - z.mean(dim=0).square()
+    return joint.square() / (latents * (factor.square().mean() - factor.mean().square()))
+
+
+def _latents_alone(z: Tensor, factor: Tensor) -> Tensor:
+    """The factor keeps its mean in the product; a latent is constant if it deviates by 0."""
+    apart = z - z.mean(dim=0)
+    size = apart.square().mean(dim=0).sqrt()
+    size = torch.where(size > 0, size, 1)
+    joint = (apart * factor[:, None]).mean(dim=0)
+    return (joint / size / factor.std(unbiased=False)).square()
+
+
+_LOST = (
+    "Near 0 it is right, around 1000 the digits are lost: moments about 0 are large numbers with "
+    "a small difference."
+)
+_FIRST = "What changes if you subtract the means first, and multiply then?"
 _PARTS = (
     "A correlation is a covariance divided by two standard deviations: which of the three is not "
     "in your code, and is the quotient squared?"
@@ -201,12 +246,12 @@ CHECK = Check(
             _PARTS,
         ),
         Slip(
-            lambda z, f: _right(_ranks(z), _ranks(f)) * (_sums(z, f)[1] > 0),
+            lambda z, f: _right(_ranks(z), _ranks(f)) * _varies(z),
             "That is the correlation of the ranks: that of the values was asked.",
             _PARTS,
         ),
         Slip(
-            lambda z, f: torch.where(_sums(z, f)[1] > 0, _right(z, f), 1.0),
+            lambda z, f: torch.where(_varies(z), _right(z, f), 1.0),
             "A constant latent gives 1: 0 was asked there.",
             _FLAT,
         ),
@@ -225,7 +270,32 @@ CHECK = Check(
                 "small.",
                 "Which latents need special care, and which only look as if they did?",
             )
-            for epsilon in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+            for epsilon in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
+        ),
+        *(
+            Slip(
+                _with(lambda j, v, w, n, e=epsilon: j.square() / (v * w + e / n**2)),
+                "A small constant is added to the divisor: for a latent of small size it is not "
+                "small.",
+                "Which latents need special care, and which only look as if they did?",
+            )
+            for epsilon in (1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12)
+        ),
+        Slip(
+            lambda z, f: _one_pass(z, f).nan_to_num(0.0),
+            _LOST,
+            _FIRST,
+        ),
+        Slip(
+            lambda z, f: _one_pass(z, f).nan_to_num(0.0).clamp(0, 1),
+            _LOST,
+            _FIRST,
+        ),
+        Slip(
+            _latents_alone,
+            "A latent that is always 0.1 does not give 0: its mean is rounded, and the factor's "
+            "own mean, which is not subtracted, makes much of that.",
+            "What do the deviations of a factor from its mean add up to, and what does the factor?",
         ),
         Slip(
             lambda z, f: _right(z, f).mean().expand(z.shape[1]),

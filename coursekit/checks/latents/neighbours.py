@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from coursekit.checks.engine import Case, Check, Function, Slip, run
+from coursekit.checks.findings import CheckFailed
 from coursekit.checks.parts import grey
 
 
@@ -50,6 +52,16 @@ def _dark_and_bright() -> tuple[Tensor, Tensor]:
     return sample, torch.cat([white, sample // 2, black, _shifted(187, sample, 40)])
 
 
+def _bright_and_alike() -> tuple[Tensor, Tensor]:
+    """Bright samples, each beside pictures whose squared distances differ by little."""
+    samples = _pictures(191, 3, 1, 28, 28, low=200, high=240).long()
+    steps = 4 * (grey(192, 3, 7, 1, 28, 28) > 0.5).long() - 2
+    for k, kept in enumerate((2, 5, 1, 4, 6, 0, 3)):
+        steps[:, k].flatten(1)[:, :kept] //= 2  # so many pixels change less
+    train = (samples[:, None] + steps).flatten(0, 1)
+    return samples.to(torch.uint8), train.to(torch.uint8)
+
+
 def _cases() -> list[Case]:
     def case(samples: Tensor, train: Tensor, title: str = "", clue: str = "") -> Case:
         return Case({"samples": samples, "train": train}, title, clue)
@@ -86,6 +98,18 @@ def _cases() -> list[Case]:
             "white, black and darker copies among the training pictures",
             "Differences of up to 255 occur, and their squares must be held as well.",
         ),
+        case(
+            torch.cat([many[[4, 17]], _shifted(190, many[[8, 21]], 30), many[[26]]]),
+            many,
+            "5 samples, 3 of which are training pictures themselves",
+            "A copy is the nearest picture there can be.",
+        ),
+        case(
+            *_bright_and_alike(),
+            "bright pictures of 28 x 28 pixels that are nearly the same",
+            "These distances are small beside the pictures' own squares, and close together: a "
+            "type with few digits, or a product multiplied out, loses what tells them apart.",
+        ),
     ]
 
 
@@ -104,19 +128,33 @@ def _wrapped(samples: Tensor, train: Tensor) -> Tensor:
     return samples.flatten(1)[:, None] - train.flatten(1)[None]
 
 
+def _rounded(samples: Tensor, train: Tensor, kind: torch.dtype, unit: int) -> Tensor:
+    """Squared distances in a type of few digits, with grey values in some unit."""
+    mine, other = (pictures.flatten(1).to(kind) / unit for pictures in (samples, train))
+    return (mine[:, None] - other[None]).square().sum(dim=2)
+
+
+def _multiplied_out(samples: Tensor, train: Tensor) -> Tensor:
+    """Squared distances from products, in single precision."""
+    mine, other = samples.flatten(1).float(), train.flatten(1).float()
+    own, others = mine.square().sum(dim=1)[:, None], other.square().sum(dim=1)
+    return own + others - 2 * mine @ other.T
+
+
 def _floats(pictures: Tensor) -> Tensor:
     return pictures.flatten(1).double()
 
 
 _BYTES = "What is 3 - 5 in uint8? Try it in a cell: torch.tensor(3, dtype=torch.uint8) - 5."
 _NEAREST = "Has the nearest picture the smallest or the largest distance?"
+_DIGITS = "How many digits has the largest number on the way, and how many does your type hold?"
 _DISTANCE = "Write down the squared distance of two pictures of two pixels, and compare."
 
 CHECK = Check(
     reference=_right,
     cases=_cases,
     shape="(B,), of type torch.int64",
-    look=f"{_BYTES} {_NEAREST}",
+    look=f"{_DIGITS} {_NEAREST}",
     slips=[
         *(
             Slip(
@@ -141,7 +179,6 @@ CHECK = Check(
                 lambda s, t: _wrapped(s, t).double().square().sum(dim=2),
                 lambda s, t: _wrapped(s, t).square().sum(dim=2),
                 lambda s, t: _wrapped(s, t).sum(dim=2),
-                lambda s, t: _wrapped(s, t).double().norm(dim=2),
             )
         ),
         Slip(
@@ -152,17 +189,12 @@ CHECK = Check(
         Slip(
             _by(lambda s, t: _differences(s, t).to(torch.int8).long().square().sum(dim=2)),
             "int8 ends at 127: differences of up to 255 must fit.",
-            "How large can a squared difference get, and which type holds it?",
-        ),
-        Slip(
-            _by(lambda s, t: _differences(s, t).to(torch.int8).square().sum(dim=2)),
-            "int8 ends at 127: differences of up to 255 must fit, and their squares.",
-            "How large can a squared difference get, and which type holds it?",
+            _DIGITS,
         ),
         Slip(
             _by(lambda s, t: _differences(s, t).to(torch.int16).square().sum(dim=2)),
             "int16 holds the differences, not their squares: it ends at 32767.",
-            "How large can a squared difference get, and which type holds it?",
+            _DIGITS,
         ),
         Slip(
             _by(lambda s, t: _differences(s, t).abs().sum(dim=2)),
@@ -180,15 +212,13 @@ CHECK = Check(
             "The differences are summed before they are squared: those of different signs cancel.",
             _DISTANCE,
         ),
-        Slip(
-            _by(lambda s, t: _differences(s, t).sum(dim=2).abs()),
-            "Differences of different signs cancel: each is to be squared first.",
-            _DISTANCE,
-        ),
-        Slip(
-            _by(lambda s, t: _differences(s, t).sum(dim=2)),
-            "Differences of different signs cancel: each is to be squared first.",
-            _DISTANCE,
+        *(
+            Slip(
+                _by(lambda s, t, m=made: m(_differences(s, t).sum(dim=2))),
+                "Differences of different signs cancel: each is to be squared first.",
+                _DISTANCE,
+            )
+            for made in (torch.abs, torch.clone)
         ),
         Slip(
             _by(
@@ -245,10 +275,41 @@ CHECK = Check(
             "Along which axis of the distances do the training pictures lie?",
         ),
         Slip(
-            lambda s, t: _squares(s, t).argsort(dim=1)[:, 1],
-            "That is the second nearest: a sample is none of the training pictures, so none is "
-            "stepped over.",
+            _by(lambda s, t: _squares(s, t).double().where(_squares(s, t) > 0, torch.inf)),
+            "A copy at distance 0 is the nearest: you skip it.",
             _NEAREST,
+        ),
+        Slip(
+            lambda s, t: _squares(s, t).argsort(dim=1)[:, 1],
+            "That is the second nearest: no picture is to be stepped over.",
+            _NEAREST,
+        ),
+        Slip(
+            _by(lambda s, t: _differences(s, t).to(torch.int16).square().sum(2).to(torch.int16)),
+            "int16 holds the differences, not their squares nor the sum: it ends at 32767.",
+            _DIGITS,
+        ),
+        Slip(
+            _by(lambda s, t: _differences(s, t).clamp(min=0).square().sum(dim=2)),
+            "Differences below 0 are cut off: a picture that is darker is as far away as one that "
+            "is as much brighter.",
+            _DISTANCE,
+        ),
+        *(
+            Slip(
+                _by(lambda s, t, k=kind, u=unit: _rounded(s, t, k, u)),
+                "The type has too few digits: pictures at different distances come out alike, or "
+                "beyond its largest number.",
+                _DIGITS,
+            )
+            for kind in (torch.bfloat16, torch.float16)
+            for unit in (1, 255)
+        ),
+        Slip(
+            _by(_multiplied_out),
+            "The square is multiplied out in single precision: that is a small difference of "
+            "large numbers, and its last digits are lost. Subtract before you square.",
+            _DIGITS,
         ),
         Slip(
             lambda s, t: torch.arange(len(s)) % len(t),
@@ -281,4 +342,8 @@ def _as_numbers(function: Function) -> Function:
 def neighbours_bug(function: Function) -> None:
     """Check `nearest_training(samples, train) -> (B,)`, whole numbers of type int64."""
     __tracebackhide__ = True
-    run("neighbours-bug", (CHECK, _as_numbers(function)))
+    try:
+        run("neighbours-bug", (CHECK, _as_numbers(function)))
+    except CheckFailed as failed:
+        found = r"((?:you return|the right value is|It is) -?\d+)\.0\b"
+        raise CheckFailed(re.sub(found, r"\1", str(failed))) from None

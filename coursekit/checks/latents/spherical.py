@@ -40,6 +40,34 @@ def _turned(
 _RIGHT = _turned()
 
 
+def _straight_where(guard: Function) -> Function:
+    """The path, with the straight line where the cosine and the sine of the angle say so."""
+
+    def path(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+        cosine = _cosine(a, b)
+        straight = guard(cosine, torch.acos(cosine).sin())
+        points: Tensor = _linear(a, b, weights) if straight else _RIGHT(a, b, weights)
+        return points
+
+    return path
+
+
+def _direction_and_length(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+    """Directions on the arc between the unit vectors, lengths between the two lengths."""
+    lengths = _linear(a.norm()[None], b.norm()[None], weights)
+    turned: Tensor = _RIGHT(_unit(a), _unit(b), weights)
+    return turned * lengths
+
+
+def _apart(degrees: float) -> tuple[Tensor, Tensor]:
+    """Two vectors of different length at an angle, in float64."""
+    a, other = normal(189, (6,), (6,), dtype=torch.float64)
+    first = _unit(a)
+    second = _unit(other - torch.dot(other, first) * first)
+    t = math.radians(degrees)
+    return a, 1.5 * (math.cos(t) * first + math.sin(t) * second)
+
+
 def _cases() -> list[Case]:
     def case(*values: Tensor, title: str = "", clue: str = "") -> Case:
         a, b, weights = values
@@ -53,6 +81,7 @@ def _cases() -> list[Case]:
     )
     opposite = "The sine is 0 here too, though the angle is not: what was asked for this case?"
     parallel = [normal(seed, (5,))[0] for seed in (151, 188, 396, 181)]
+    opposed = normal(1473, (5,))[0]
     three, noise = normal(135, (5,), (5,))
     return [
         case(tensor([1.0, 0.0]), tensor([0.0, 2.0]), tensor([0.5])),
@@ -74,6 +103,22 @@ def _cases() -> list[Case]:
             for a, k in zip(parallel, (1.0, 2.0, 3.0, 0.7), strict=True)
         ),
         case(tensor([0.0, 2.0, 0.0]), tensor([0.0, -1.0, 0.0]), tensor([0.25]), clue=opposite),
+        case(
+            opposed,
+            -1.3 * opposed,
+            weights,
+            title="b = -1.3 a, a random with K = 5",
+            clue="Rounding can make the cosine of opposite vectors a little smaller than -1.",
+        ),
+        *(
+            case(
+                *_apart(degrees),
+                weights,
+                title=f"an angle of {degrees} degrees, in float64",
+                clue="The straight line is for sines below the limit named, and no others.",
+            )
+            for degrees in (162, 178.5, 179.96)
+        ),
     ]
 
 
@@ -174,6 +219,23 @@ CHECK = Check(
             lambda a, b, w: torch.nn.functional.normalize(_linear(a, b, w), dim=1),
             "That is the straight line, brought to length 1.",
             _ENDS,
+        ),
+        Slip(
+            _direction_and_length,
+            "You interpolate direction and length separately; the formula of Step 3 was asked.",
+            _ENDS,
+        ),
+        *(
+            Slip(
+                _straight_where(guard),
+                "You take the straight line although the sine of the angle is far above the limit "
+                "of 1e-6.",
+                "For which angles does your code leave the arc, and which of them are parallel?",
+            )
+            for guard in (
+                *(lambda c, s, k=limit: c.abs() > k for limit in (0.9995, 0.999, 0.99, 0.95, 0.9)),
+                *(lambda c, s, k=limit: s < k for limit in (1e-3, 1e-2, 0.1)),
+            )
         ),
         Slip(
             _rescaled,

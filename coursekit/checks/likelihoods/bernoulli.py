@@ -71,6 +71,12 @@ def _cases() -> list[Case]:
             clue=near,
         ),
         case(
+            torch.tensor([[0.25, 1.0, 0.5, 0.75]], dtype=torch.float64),
+            torch.tensor([[-1e-6, -1e-8, 1e-6, -1e-7]], dtype=torch.float64),
+            title="logits of -0.000001 and even nearer to 0, in float64",
+            clue=near,
+        ),
+        case(
             torch.tensor([0.5, 0.25, 0.0, 1.0, 0.75, 0.125]).repeat(2, 1).view(2, 1, 2, 3),
             torch.stack([large, -large]).view(2, 1, 2, 3),
             title="logits of 200, -200 and beyond",
@@ -97,6 +103,13 @@ def _series_below(limit: float, terms: int) -> Function:
     return log_normaliser
 
 
+def _with_series(factor: float, limit: float) -> Function:
+    """The log-density with log 2 and a factor times l^2 wherever |l| < limit."""
+    return _normalised(
+        lambda a: torch.where(a.abs() < limit, math.log(2) + factor * a**2, _log_normaliser(a))
+    )
+
+
 def _broken_at_zero(logits: Tensor) -> Tensor:
     return (logits / torch.tanh(logits / 2)).log()
 
@@ -107,6 +120,9 @@ def _clamped(limit: float) -> Function:
 
 _TERM = "Look at step 4 of the derivation above: three terms, and what is each one's sign?"
 _NORMALISER = "Look at steps 2 and 3 of the derivation above, and put l = 2 in by hand."
+_SERIES = (
+    "Nearly right, wrong near 0: compare your series, and the range where you use it, with step 5."
+)
 _NEAR_ZERO = "Look at step 5 of the derivation above: what is the limit of C at 0?"
 _LARGE = "Look at step 5 of the derivation above: what may not be formed for large logits?"
 
@@ -244,6 +260,14 @@ CHECK = Check(
         ),
         *(
             Slip(
+                _normalised(lambda a, e=small: _broken_at_zero(a + e)),
+                "Something small is added to the logits: near 0 use the limit, and nothing else.",
+                _NEAR_ZERO,
+            )
+            for small in (1e-4, 1e-6, 1e-7, 1e-8)
+        ),
+        *(
+            Slip(
                 _clamped(limit),
                 "You clamp the logits: any real number is allowed.",
                 _LARGE,
@@ -251,6 +275,49 @@ CHECK = Check(
             for limit in (5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 80.0, 88.0, 100.0, 1000.0)
         ),
         *sum_slips(_density, 6),
+        *(
+            Slip(
+                _with_series(factor, limit),
+                _SERIES,
+                _NEAR_ZERO,
+            )
+            for factor, limits in (
+                (1 / 24, (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)),
+                (1 / 12, (0.5, 0.7)),
+            )
+            for limit in limits
+        ),
+    ],
+)
+
+
+def _curvature(function: Function) -> Function:
+    """Magnify what happens near 0: at x = 1/2 the log-density is even in its logit, and 0 at 0."""
+
+    def magnified(logits: Tensor) -> Tensor:
+        half = torch.full_like(logits, 0.5)
+        return function(half, logits) / logits.flatten() ** 2
+
+    return magnified
+
+
+NEAR = Check(
+    reference=_curvature(_density),
+    cases=lambda: [
+        Case(
+            {"logits": torch.tensor([[size], [-size]], dtype=torch.float64)},
+            title=f"x = 0.5 and logits of {size} and -{size}, in float64",
+            clue=_SERIES,
+            tolerance=3e-3,
+        )
+        for size in (0.008, 0.02)
+    ],
+    subject="the result divided by the square of the logit is",
+    look=_NEAR_ZERO,
+    slips=[
+        Slip(_curvature(_with_series(factor, limit)), _SERIES)
+        for factor in (0.0, 1 / 24, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1.0, -1 / 12, -1 / 24)
+        for limit in (0.01, 1.0)
     ],
 )
 
@@ -258,4 +325,4 @@ CHECK = Check(
 def continuous_bernoulli(function: Function) -> None:
     """Check `continuous_bernoulli_log_prob(x, logits) -> (B,)`."""
     __tracebackhide__ = True
-    run("continuous-bernoulli", (CHECK, function))
+    run("continuous-bernoulli", (CHECK, function), (NEAR, _curvature(function)))

@@ -62,7 +62,22 @@ def _cases() -> list[Case]:
             title="large a and b, in float64",
             clue="The gamma function itself overflows, its logarithm does not: see step 3.",
         ),
-    ]
+        Case(
+            {"x": tensor([[0.5], [0.01]]), "log_a": tensor([[400.0], [40.0]]).log(),
+             "log_b": tensor([[400.0], [3.0]]).log(), "edge": 1e-6},
+            title="a = b = 400 at x = 0.5, and a = 40, b = 3 at x = 0.01",
+            clue="A number to a large power rounds to 0, its logarithm does not: see step 2.",
+            tolerance=2e-3,
+        ),
+        case(
+            tensor([[0.5], [0.25], [0.75], [0.125]], dtype=double),
+            tensor([[9.0], [-6.0], [-25.0], [0.5]], dtype=double),
+            tensor([[9.0], [0.5], [1.0], [-25.0]], dtype=double),
+            edge=1e-6,
+            title="log_a and log_b from -25 to 9, in float64",
+            clue="log_a and log_b may be any real numbers: nothing limits them here.",
+        ),
+    ]  # fmt: skip
 
 
 def _terms(
@@ -106,6 +121,25 @@ def _constant_under(x: Tensor, log_a: Tensor, log_b: Tensor, edge: float) -> Ten
     a, b = log_a.exp(), log_b.exp()
     powers = (a - 1) * (x + edge).log() + (b - 1) * (1 - x + edge).log()
     return per_picture(powers - torch.lgamma(a) - torch.lgamma(b) + torch.lgamma(a + b))
+
+
+def _powers_first(x: Tensor, log_a: Tensor, log_b: Tensor, edge: float) -> Tensor:
+    a, b, x = log_a.exp(), log_b.exp(), x.clamp(edge, 1 - edge)
+    powers = torch.log(x ** (a - 1) * (1 - x) ** (b - 1))
+    return per_picture(powers - torch.lgamma(a) - torch.lgamma(b) + torch.lgamma(a + b))
+
+
+def _clamped_apart(x: Tensor, log_a: Tensor, log_b: Tensor, edge: float) -> Tensor:
+    a, b = log_a.exp(), log_b.exp()
+    powers = (a - 1) * x.clamp(min=edge).log() + (b - 1) * (1 - x).clamp(min=edge).log()
+    return per_picture(powers - torch.lgamma(a) - torch.lgamma(b) + torch.lgamma(a + b))
+
+
+def _limited(low: float | None, high: float | None) -> Function:
+    """The log-density with log_a and log_b kept between two limits."""
+    return lambda x, log_a, log_b, edge: _beta(
+        x, log_a.clamp(low, high), log_b.clamp(low, high), edge
+    )
 
 
 _POWERS = "Look at step 2 above: what does the logarithm make of a power?"
@@ -154,6 +188,27 @@ CHECK = Check(
             _constant_under,
             "You add edge under the logarithms: this moves every pixel, and clamping was asked.",
             _EDGES,
+        ),
+        Slip(
+            _powers_first,
+            "The powers are formed before the logarithm: they round to 0. Step 2 turns them into "
+            "factors first.",
+            _POWERS,
+        ),
+        Slip(
+            _clamped_apart,
+            "The two logarithms are clamped separately: clamp x once, on both sides.",
+            _EDGES,
+        ),
+        *(
+            Slip(
+                _limited(low, high),
+                "You limit log a or log b: here they are taken as they are.",
+                "Look at the docstring: which numbers may log_a and log_b be?",
+            )
+            for low in (None, -2.0, -3.0, -5.0, -6.0, -10.0, -20.0)
+            for high in (None, 2.0, 3.0, 5.0, 8.0)
+            if (low, high) != (None, None)
         ),
         Slip(
             _moved(lambda x, edge: edge + (1 - 2 * edge) * x),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -169,12 +170,16 @@ def _refusal_cases() -> list[Case]:
     return [Case({"scale": scale}, f'scale = "{scale}"', clue) for scale in _OTHERS]
 
 
-_OTHERS = ("binary", "nats", "as", "densities", "")
+_OTHERS = ("binary", "nats", "as", "densities", "log-density", "Density", " mass", "")
 _LOOK_REFUSED = "Look at step 5 of the derivation above, and go through your branches one by one."
 
 
 def _some(refused: Callable[[str], bool]) -> Function:
     return lambda scale: torch.tensor([1.0 if refused(scale) else 0.0])
+
+
+def _some_but_for(mended: Callable[[str], str]) -> Function:
+    return _some(lambda scale: mended(scale) not in ("density", "mass"))
 
 
 REFUSAL = Check(
@@ -193,6 +198,18 @@ REFUSAL = Check(
             "A part of the word is taken for the word: does `in` look for it in a string?",
         ),
         Slip(
+            _some(lambda scale: "mass" not in scale and "density" not in scale),
+            "A word that holds the right one is taken for it: compare the whole word.",
+        ),
+        *(
+            Slip(
+                _some_but_for(mended),
+                "You mend the word before you compare it: only the two words themselves are "
+                "scales.",
+            )
+            for mended in (lambda s: s.strip().lower(), str.strip, str.lower)
+        ),
+        Slip(
             _some(lambda scale: not scale.startswith(("d", "m"))),
             "Only the beginning of the word is looked at.",
         ),
@@ -208,20 +225,34 @@ REFUSAL = Check(
 )
 
 
+def _raised(function: Function, scale: str) -> str:
+    """Name the error that the function raises for a scale; empty where it raises none."""
+    try:
+        function(torch.tensor([10.0, 20.0]), 4, scale)
+    except Exception as error:
+        return "ValueError" if isinstance(error, ValueError) else type(error).__name__
+    return ""
+
+
+def _refusal(function: Function) -> Check:
+    """The check of the refused scales, with a word on an error of another kind."""
+    raised = {scale: _raised(function, scale) for scale in _OTHERS}
+    others = [name for name in raised.values() if name not in ("", "ValueError")]
+    if not others:
+        return REFUSAL
+    slip = Slip(
+        _some(lambda scale: raised[scale] == "ValueError"),
+        f"{others[0]} is raised instead: step 5 asks for a ValueError, and nothing else.",
+    )
+    return replace(REFUSAL, slips=[slip, *REFUSAL.slips])
+
+
 def _refusing(function: Function) -> Function:
     """Turn a function of (nats, dims, scale) into one that counts its ValueErrors."""
-
-    def count(scale: str) -> Tensor:
-        try:
-            function(torch.tensor([10.0, 20.0]), 4, scale)
-        except ValueError:
-            return torch.ones(1)
-        return torch.zeros(1)
-
-    return count
+    return lambda scale: torch.tensor([float(_raised(function, scale) == "ValueError")])
 
 
 def one_scale(function: Function) -> None:
     """Check `eight_bit_bits_per_dim(nats, dims, scale) -> (B,)`."""
     __tracebackhide__ = True
-    run("one-scale", (CHECK, function), (REFUSAL, _refusing(function)))
+    run("one-scale", (CHECK, function), (_refusal(function), _refusing(function)))

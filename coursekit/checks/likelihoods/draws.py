@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -47,6 +48,16 @@ def _cases() -> list[Case]:
             title="hardly any noise on black and white, and means outside of the range",
             clue="A black pixel stays black where there is no noise: see step 2.",
         ),
+        replace(
+            case(
+                tensor([[-1.0, 1.5], [0.25, 0.75], [0.5, 0.5]]),
+                tensor([[2.0, 1.0], [-6.0, -7.0], [-40.0, -30.0]]),
+                tensor([[0.5, -0.5], [4.0, -4.0], [4.0, -4.0]]),
+                title="deviations from hardly any to more than 1, and noise of 4",
+                clue="Neither the deviation nor the noise is limited: see step 1.",
+            ),
+            tolerance=1e-5,
+        ),
     ]
 
 
@@ -61,6 +72,18 @@ def _clip(x: Tensor) -> Tensor:
 
 def _deviation(log_var: Tensor) -> Tensor:
     return torch.exp(log_var / 2)
+
+
+def _at_most(most: float) -> Callable[[Tensor], Tensor]:
+    return lambda log_var: _deviation(log_var).clamp(max=most)
+
+
+def _at_least(least: float) -> Callable[[Tensor], Tensor]:
+    return lambda log_var: _deviation(log_var.clamp(min=least))
+
+
+def _added(small: float) -> Callable[[Tensor], Tensor]:
+    return lambda log_var: (log_var.exp() + small).sqrt()
 
 
 _NOISE = "Look at step 1 above: what is the noise multiplied by?"
@@ -116,6 +139,38 @@ CHECK = Check(
         ),
         *(Slip(_noise_times(scale, _clip), what, _NOISE) for scale, what in _WRONG_SCALES),
         *(Slip(_noise_times(_deviation, last), what, _RANGE) for last, what in _WRONG_ENDS),
+        *(
+            Slip(
+                _noise_times(_at_most(most), _clip),
+                "The standard deviation is not let above a limit: it may be any positive number.",
+                _NOISE,
+            )
+            for most in (0.5, 1.0, 2.0)
+        ),
+        *(
+            Slip(
+                _noise_times(_at_least(least), _clip),
+                "log_var is not let below a limit: it may be any real number.",
+                _NOISE,
+            )
+            for least in (-4.0, -5.0, -6.0, -7.0, -8.0, -10.0, -12.0, -14.0)
+        ),
+        *(
+            Slip(
+                lambda mean, v, noise, m=most: _clip(mean + _deviation(v) * noise.clamp(-m, m)),
+                "You limit the noise: it is used as it is given.",
+                _NOISE,
+            )
+            for most in (1.0, 2.0, 3.0)
+        ),
+        *(
+            Slip(
+                _noise_times(_added(small), _clip),
+                "Something small is added to the variance: it is used as it is.",
+                _NOISE,
+            )
+            for small in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+        ),
         Slip(
             _noise_times(torch.exp, lambda x: x),
             "The noise is multiplied by the variance, and nothing is clipped.",
@@ -160,7 +215,34 @@ CHECK = Check(
 )
 
 
+_KEPT_AWAY = "The draw is kept away from 0 and 1: black and white may be shown."
+
+EDGES = Check(
+    reference=lambda mean: torch.tensor([mean.numel()], dtype=mean.dtype),
+    cases=lambda: [
+        Case(
+            {"mean": torch.tensor([[-0.5, 1.5, -2.0, 3.0]])},
+            title="means outside of the range and hardly any noise",
+            clue="Clipping puts what lies outside exactly on 0 or 1: see step 2.",
+        )
+    ],
+    subject="the number of pixels, of four, that are exactly 0 or 1 is",
+    look=_RANGE,
+    slips=[Slip(lambda mean, n=n: torch.tensor([n]), _KEPT_AWAY, _RANGE) for n in (0.0, 2.0)],
+)
+
+
+def _at_edges(function: Function) -> Function:
+    """Turn a draw into the number of its pixels that are exactly black or white."""
+
+    def count(mean: Tensor) -> Tensor:
+        drawn = function(mean, torch.full_like(mean, -6.0), torch.ones_like(mean))
+        return ((drawn == 0) | (drawn == 1)).sum().to(mean).view(1)
+
+    return count
+
+
 def gaussian_sample_bug(function: Function) -> None:
     """Check `gaussian_pixels(mean, log_var, noise)`, a draw to be shown."""
     __tracebackhide__ = True
-    run("gaussian-sample-bug", (CHECK, function))
+    run("gaussian-sample-bug", (CHECK, function), (EDGES, _at_edges(function)))

@@ -11,39 +11,9 @@ from torch.distributions import Normal
 from torch.nn.functional import logsigmoid
 
 from coursekit.checks.engine import Case, Check, Function, Slip, run
+from coursekit.checks.likelihoods.logistic_mass import HALF, log_logistic, log_mass, log_with_scale
 from coursekit.checks.likelihoods.pictures import levels, sum_slips
 from coursekit.checks.parts import grey, normal
-
-_HALF = 1 / 510
-
-
-def _mass(
-    x: Tensor,
-    mean: Tensor,
-    scale: Tensor,
-    below: float | Tensor = _HALF,
-    above: float | Tensor = _HALF,
-    lowest: Tensor | bool = False,
-    highest: Tensor | bool = False,
-) -> Tensor:
-    """Log-mass of a logistic from x - below to x + above, the two ends taking the tails."""
-    top, bottom = (x + above - mean) / scale, (x - below - mean) / scale
-    low, high = torch.as_tensor(lowest), torch.as_tensor(highest)
-    each = logsigmoid(top).where(~high, 0.0) + logsigmoid(-bottom).where(~low, 0.0)
-    return each + torch.log(-torch.expm1(bottom - top)).where(~(low | high), 0.0)
-
-
-def _logistic(v: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    return _with_scale(v, mean, log_scale.exp())
-
-
-def _with_scale(v: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    # the width is known: where x is rounded, a difference of two ends is not 1/255
-    x = v.to(mean) / 255
-    below, above = logsigmoid((x + _HALF - mean) / scale), logsigmoid((mean - x + _HALF) / scale)
-    inner = below + above + torch.log(-torch.expm1(-2 * _HALF / scale))
-    each = torch.where(v == 0, below, torch.where(v == 255, above, inner))
-    return each.sum(dim=1)
 
 
 def _cases() -> list[Case]:
@@ -100,12 +70,22 @@ def _cases() -> list[Case]:
             clue="Two nearly equal numbers are subtracted there, and digits are lost: step 5 has "
             "no difference.",
         ),
+        *(
+            case(
+                levels(seed, 2, 3),
+                grey(seed + 1, 2, 3, dtype=kind),
+                torch.full((2, 3), large, dtype=kind),
+                title=f"log_scale = {large:g}",
+                clue="What stands under the logarithm is small there, and is not 0: see step 5.",
+            )
+            for seed, large, kind in ((181, 12.0, torch.float32), (183, 60.0, double))
+        ),
     ]
 
 
 def _shaped(
-    below: float = _HALF,
-    above: float = _HALF,
+    below: float = HALF,
+    above: float = HALF,
     lowest: int = 0,
     highest: int = 255,
     per_level: float = 255.0,
@@ -114,7 +94,7 @@ def _shaped(
 
     def wrong(v: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
         x = v.to(mean) / per_level
-        return _mass(
+        return log_mass(
             x, mean, log_scale.exp(), below, above, v == lowest, v == highest
         ).sum(dim=1)  # fmt: skip
 
@@ -123,7 +103,7 @@ def _shaped(
 
 def _scaled(scale: Function) -> Function:
     """The log-probability with something else for the scale."""
-    return lambda v, mean, log_scale: _with_scale(v, mean, scale(log_scale))
+    return lambda v, mean, log_scale: log_with_scale(v, mean, scale(log_scale))
 
 
 def _by_density(v: Tensor, mean: Tensor, log_scale: Tensor, width: float = 1.0) -> Tensor:
@@ -133,31 +113,39 @@ def _by_density(v: Tensor, mean: Tensor, log_scale: Tensor, width: float = 1.0) 
 
 def _by_difference(v: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     x, s = v.to(mean) / 255, log_scale.exp()
-    below = torch.sigmoid((x + _HALF - mean) / s).where(v < 255, 1.0)
-    above = torch.sigmoid((x - _HALF - mean) / s).where(v > 0, 0.0)
+    below = torch.sigmoid((x + HALF - mean) / s).where(v < 255, 1.0)
+    above = torch.sigmoid((x - HALF - mean) / s).where(v > 0, 0.0)
     return below - above
 
 
 def _where_small(v: Tensor, mean: Tensor, log_scale: Tensor, least: float) -> Tensor:
     """The density times the width of a level, wherever the mass is less than a limit."""
     x, scale = v.to(mean) / 255, log_scale.exp()
-    mass = torch.sigmoid((x + _HALF - mean) / scale) - torch.sigmoid((x - _HALF - mean) / scale)
+    mass = torch.sigmoid((x + HALF - mean) / scale) - torch.sigmoid((x - HALF - mean) / scale)
     z = (x - mean) / scale
     density = logsigmoid(z) + logsigmoid(-z) - log_scale - math.log(255)
     inner = torch.where(mass > least, mass.clamp(min=least).log(), density)
-    below, above = logsigmoid((x + _HALF - mean) / scale), logsigmoid((mean - x + _HALF) / scale)
+    below, above = logsigmoid((x + HALF - mean) / scale), logsigmoid((mean - x + HALF) / scale)
     return torch.where(v == 0, below, torch.where(v == 255, above, inner)).sum(dim=1)
+
+
+def _least_under_log(v: Tensor, mean: Tensor, log_scale: Tensor, least: float) -> Tensor:
+    """The right terms, but the last logarithm's argument is kept above a limit."""
+    width = -torch.expm1(-2 * HALF / log_scale.exp())
+    inner = (v > 0) & (v < 255)
+    more = (width.clamp(min=least).log() - width.log()).where(inner, 0.0)
+    return log_logistic(v, mean, log_scale) + more.sum(dim=1)
 
 
 def _on_two(v: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     x, half = v.to(mean) / 127.5 - 1, 1 / 255
-    return _mass(x, mean, log_scale.exp(), half, half, v == 0, v == 255).sum(dim=1)
+    return log_mass(x, mean, log_scale.exp(), half, half, v == 0, v == 255).sum(dim=1)
 
 
 def _normal_levels(v: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     x, curve = v.to(mean) / 255, Normal(mean, log_scale.exp())
-    below = curve.cdf(x + _HALF).where(v < 255, 1.0)
-    return (below - curve.cdf(x - _HALF).where(v > 0, 0.0)).log().sum(dim=1)
+    below = curve.cdf(x + HALF).where(v < 255, 1.0)
+    return (below - curve.cdf(x - HALF).where(v > 0, 0.0)).log().sum(dim=1)
 
 
 _EDGES = "Look at step 3 of the derivation above: what do the 256 masses add up to?"
@@ -166,7 +154,7 @@ _SCALE = "Look at step 1 of the derivation above: what is the scale made from?"
 _STABLE = "Look at steps 4 and 5 of the derivation above: which three terms take its place?"
 
 CHECK = Check(
-    reference=_logistic,
+    reference=log_logistic,
     cases=_cases,
     slopes=("mean", "log_scale"),
     look="Look at steps 2, 3 and 5 of the derivation above: is it the ends of a level, the edges, "
@@ -193,17 +181,17 @@ CHECK = Check(
             _EDGES,
         ),
         Slip(
-            _shaped(below=0.0, above=2 * _HALF),
+            _shaped(below=0.0, above=2 * HALF),
             "The half of a level is forgotten: the level reaches to both sides of its grey value.",
             _LEVEL,
         ),
         Slip(
-            _shaped(below=2 * _HALF, above=0.0),
+            _shaped(below=2 * HALF, above=0.0),
             "The half of a level is forgotten: the level reaches to both sides of its grey value.",
             _LEVEL,
         ),
         Slip(
-            _shaped(below=2 * _HALF, above=2 * _HALF),
+            _shaped(below=2 * HALF, above=2 * HALF),
             "A level reaches half its width to either side; yours reaches the whole width.",
             _LEVEL,
         ),
@@ -299,7 +287,7 @@ CHECK = Check(
             "Look at step 1 of the derivation above.",
         ),
         Slip(
-            lambda v, mean, log_scale: _logistic(255 - v, mean, log_scale),
+            lambda v, mean, log_scale: log_logistic(255 - v, mean, log_scale),
             "Black and white are exchanged: is a sign inside the sigmoids wrong?",
             _LEVEL,
         ),
@@ -309,13 +297,13 @@ CHECK = Check(
             "Look at step 6 of the derivation above.",
         ),
         Slip(
-            lambda v, mean, log_scale: _logistic(v, mean.clamp(0, 1), log_scale),
+            lambda v, mean, log_scale: log_logistic(v, mean.clamp(0, 1), log_scale),
             "You clamp the means: any real number is allowed.",
             _STABLE,
         ),
         *(
             Slip(
-                lambda v, mean, log_scale, m=low: _logistic(v, mean, log_scale.clamp(min=m)),
+                lambda v, mean, log_scale, m=low: log_logistic(v, mean, log_scale.clamp(min=m)),
                 "You do not let log_scale below a limit: any real number is allowed.",
                 _STABLE,
             )
@@ -323,13 +311,22 @@ CHECK = Check(
         ),
         *(
             Slip(
-                lambda v, mean, log_scale, m=high: _logistic(v, mean, log_scale.clamp(max=m)),
+                lambda v, mean, log_scale, m=high: log_logistic(v, mean, log_scale.clamp(max=m)),
                 "You do not let log_scale above a limit: any real number is allowed.",
                 _STABLE,
             )
             for high in (0.0, 1.0, 2.0, 5.0, 7.0)
         ),
-        *sum_slips(_logistic, 6),
+        *(
+            Slip(
+                lambda v, mean, log_scale, m=least: _least_under_log(v, mean, log_scale, m),
+                "You clamp what stands under a logarithm: with a large scale it is small, never 0, "
+                "and where the clamp holds it no gradient comes through.",
+                _STABLE,
+            )
+            for least in (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-16, 1e-20, 1e-24)
+        ),
+        *sum_slips(log_logistic, 6),
     ],
 )
 
