@@ -90,7 +90,7 @@ def test_train_end_to_end(place: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert out.splitlines()[-1] == str(path) and path.is_file()
     assert "tiny/test_nelbo" in records()
     status, out, _ = call(["train", "tiny", "--device", "cpu"], capsys)
-    assert status == 0 and "already measured" in out
+    assert status == 0 and "already trained" in out
     status, out, _ = call(["results"], capsys)
     assert status == 0 and "`tiny/test_nelbo`" in out
 
@@ -100,7 +100,7 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from coursekit import recipes
+    from coursekit.recipes import running as recipes
 
     def stop(*_args: Any, **_settings: Any) -> None:
         raise KeyboardInterrupt
