@@ -41,7 +41,7 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "vae-grey": (Budget(2, 2000, 128), Budget(4, 15000, 128), Budget(10, None, 128)),
     "vae-prior": (Budget(2, 2000, 128), Budget(5, 8000, 128), Budget(60, None, 128)),
     "study": (Budget(3, 1000, 50), Budget(5, 6000, 100), Budget(20, None, 128)),
-    "latent2": (Budget(10, 2000, 64), Budget(8, 15000, 128), Budget(80, None, 128)),
+    "latent2": (Budget(8, 2000, 64), Budget(8, 15000, 128), Budget(80, None, 128)),
     # training pictures whose posteriors are probed, and test pictures drawn by t-SNE
     "probe": (Budget(1, 1500, 128), Budget(1, 10000, 128), Budget(1, None, 128)),
     "tsne": (Budget(1, 250, 128), Budget(1, 1000, 128), Budget(1, 3000, 128)),
@@ -50,7 +50,7 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "likelihood-test": (Budget(1, 200, 128), Budget(1, 2000, 128), Budget(1, None, 128)),
     "cvae": (Budget(6, 2000, 50), Budget(6, 15000, 128), Budget(60, None, 128)),
     "quadrants": (Budget(3, 1000, 50), Budget(4, 10000, 128), Budget(60, None, 128)),
-    "judge": (Budget(3, 2000, 100), Budget(2, 10000, 128), Budget(24, None, 128)),
+    "judge": (Budget(2, 2000, 100), Budget(2, 10000, 128), Budget(24, None, 128)),
     # test pictures that are completed, and those whose conditional likelihood is estimated
     "completions": (Budget(1, 50, 128), Budget(1, 300, 128), Budget(1, 2000, 128)),
     "cll": (Budget(1, 30, 128), Budget(1, 200, 128), Budget(1, 1000, 128)),

@@ -209,7 +209,7 @@ def latents(
             explorer.controls[name].value = min(extent, max(-extent, value))
         beyond.copy_(coordinates)
 
-    controls = {"index": whole_slider("digit", 0, 0, len(shown) - 1)}
+    controls = {"index": whole_slider("digit", 0, 0, len(shown) - 1, label_width="132px")}
     for index, name in enumerate(names):
         way = {0: ", across", 1: ", up"}.get(index, "")
         label = f"{index + 1}{way}: {100 * float(shares[index]):.1f} %"

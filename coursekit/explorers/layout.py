@@ -36,7 +36,9 @@ def slider(
     )
 
 
-def whole_slider(label: str, value: int, low: int, high: int) -> widgets.IntSlider:
+def whole_slider(
+    label: str, value: int, low: int, high: int, *, label_width: str = "92px"
+) -> widgets.IntSlider:
     """A labelled slider over whole numbers."""
     return widgets.IntSlider(
         value=value,
@@ -44,7 +46,7 @@ def whole_slider(label: str, value: int, low: int, high: int) -> widgets.IntSlid
         max=high,
         description=label,
         continuous_update=True,
-        style={"description_width": "92px"},
+        style={"description_width": label_width},
         layout=widgets.Layout(width="390px", margin="1px 0"),
     )
 
