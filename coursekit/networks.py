@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from coursekit.errors import CourseError
 
 Shape = tuple[int, int, int]
+MNIST_SHAPE: Shape = (1, 28, 28)
 
 
 def mlp(

@@ -89,7 +89,7 @@ class _Run:
         self.settings = settings
         self.optimiser = optimiser
         self.schedule = schedule
-        self.device = next(model.parameters()).device
+        self.device = model.device
         self.data = data.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.history = History(unit=model.unit)
@@ -301,7 +301,7 @@ def fit(
 
     _check(data, epochs, batch_size, patience, clip)
     made = make_optimiser(optimiser, model, lr)
-    device = next(model.parameters()).device
+    device = model.device
     settings = _Settings(
         data.name, len(data.train), epochs, batch_size, prepare, type(made).__name__, lr,
         getattr(schedule, "__name__", str(schedule)), clip, seed, device.type,

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from coursekit.data import add_noise
 from coursekit.errors import CourseError
 from coursekit.models.base import Model
-from coursekit.networks import Shape, check_pictures, mlp
-
-MNIST_SHAPE: Shape = (1, 28, 28)
+from coursekit.networks import MNIST_SHAPE, Shape, check_pictures, mlp
 
 
 class Autoencoder(Model):
@@ -37,6 +35,10 @@ class Autoencoder(Model):
     """
 
     unit = "squared grey range"
+    no_samples = (
+        "An autoencoder has no distribution over its codes, so nothing can be drawn from it; "
+        "decode codes of your own choice, or take a VAE."
+    )
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module, shape: Shape, noise: float = 0.0
@@ -82,23 +84,6 @@ class Autoencoder(Model):
         """
         seen = add_noise(x, self.noise, generator) if self.noise else x
         return (self(seen) - x).square().flatten(1).mean(dim=1)
-
-    def sample(
-        self,
-        n: int,
-        mean: bool = False,
-        temperature: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """There is nothing to draw from: an autoencoder has no distribution over its codes.
-
-        Raises:
-            CourseError: always.
-        """
-        raise CourseError(
-            "An autoencoder has no distribution over its codes, so nothing can be drawn from it; "
-            "decode codes of your own choice, or take a VAE."
-        )
 
 
 def mlp_autoencoder(

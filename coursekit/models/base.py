@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from coursekit.errors import CourseError
+
 
 class Model(nn.Module):
     """A model of pictures: it has a loss for each picture and can draw new ones.
@@ -14,9 +16,11 @@ class Model(nn.Module):
     Attributes:
         card: the manifest's entry for a pretrained model; empty for one of your own.
         unit: what `loss` is measured in.
+        no_samples: why `sample` refuses, for a model that has nothing to draw from.
     """
 
     unit: ClassVar[str] = "nats per picture"
+    no_samples: ClassVar[str] = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,5 +57,10 @@ class Model(nn.Module):
             mean: the mean of p(x|z) in place of a draw from it, where there is one.
             temperature: factor on the latent's spread.
             generator: source of all draws.
+
+        Raises:
+            CourseError: where the model has nothing to draw from.
         """
+        if self.no_samples:
+            raise CourseError(self.no_samples)
         raise NotImplementedError

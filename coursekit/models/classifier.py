@@ -10,9 +10,7 @@ from torch.nn import functional as F
 
 from coursekit.errors import CourseError
 from coursekit.models.base import Model
-from coursekit.networks import Shape, check_pictures
-
-MNIST_SHAPE: Shape = (1, 28, 28)
+from coursekit.networks import MNIST_SHAPE, Shape, check_pictures
 
 
 def _block(width_in: int, width_out: int, stride: int = 1) -> nn.Sequential:
@@ -35,6 +33,8 @@ class DigitClassifier(Model):
         shape: (C, H, W), height and width divisible by 4.
         dropout: share of the features that training hides.
     """
+
+    no_samples = "A classifier has no model of pictures; it draws none."
 
     def __init__(
         self,
@@ -104,20 +104,6 @@ class DigitClassifier(Model):
             raise CourseError("A classifier learns from labels; give them as y.")
         seen = distort(x, generator) if self.training else x
         return F.cross_entropy(self(seen), y, reduction="none")
-
-    def sample(
-        self,
-        n: int,
-        mean: bool = False,
-        temperature: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """There is nothing to draw: a classifier has no model of pictures.
-
-        Raises:
-            CourseError: always.
-        """
-        raise CourseError("A classifier has no model of pictures; it draws none.")
 
 
 def distort(x: Tensor, generator: torch.Generator | None = None) -> Tensor:

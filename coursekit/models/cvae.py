@@ -17,10 +17,8 @@ from coursekit.likelihoods import (
 from coursekit.likelihoods import likelihood as make_likelihood
 from coursekit.models.base import Model
 from coursekit.models.conditions import Condition, Labels, Quadrants
-from coursekit.networks import Shape, check_pictures, mlp
+from coursekit.networks import MNIST_SHAPE, Shape, check_pictures, mlp
 from coursekit.priors import StandardNormal, gaussian_sample
-
-MNIST_SHAPE: Shape = (1, 28, 28)
 
 
 class CVAE(Model):
@@ -218,6 +216,8 @@ class Completer(Model):
         likelihood: one, or its name; Bernoulli if None.
     """
 
+    no_samples = "A completer needs the part that is seen: call complete(x)."
+
     def __init__(
         self,
         network: nn.Module,
@@ -247,20 +247,6 @@ class Completer(Model):
         """The mean answer, (B, C, H, W), the seen part as it is."""
         answer = self.likelihood.mean(self.parameters_of(self.condition(x)))
         return torch.where(self.condition.seen, x, answer)
-
-    def sample(
-        self,
-        n: int,
-        mean: bool = False,
-        temperature: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """It draws nothing without a picture to complete.
-
-        Raises:
-            CourseError: always.
-        """
-        raise CourseError("A completer needs the part that is seen: call complete(x).")
 
 
 def _active(dropout: float) -> Callable[[], nn.Module]:

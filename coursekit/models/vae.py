@@ -12,6 +12,7 @@ from coursekit.likelihoods import Bernoulli, Likelihood
 from coursekit.likelihoods import likelihood as make_likelihood
 from coursekit.models.base import Model
 from coursekit.networks import (
+    MNIST_SHAPE,
     Decoder,
     Encoder,
     Shape,
@@ -27,8 +28,6 @@ from coursekit.priors import (
     VampPrior,
     gaussian_sample,
 )
-
-MNIST_SHAPE: Shape = (1, 28, 28)
 
 
 class VAE(Model):
