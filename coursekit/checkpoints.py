@@ -16,12 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from coursekit.data import DataSet
 from coursekit.errors import CourseError
 from coursekit.files import atomic_path, data_folder, locked, package_repository, sha256
 from coursekit.models.autoencoder import conv_denoiser, mlp_autoencoder
 from coursekit.models.base import Model
 from coursekit.models.classifier import digit_classifier
 from coursekit.models.cvae import mlp_completer, mlp_cvae
+from coursekit.models.flows import conv_flow, mlp_flow
 from coursekit.models.vae import conv_vae, mlp_vae
 
 BUILDERS: dict[str, Callable[..., Model]] = {
@@ -32,10 +34,13 @@ BUILDERS: dict[str, Callable[..., Model]] = {
     "mlp_cvae": mlp_cvae,
     "mlp_completer": mlp_completer,
     "digit_classifier": digit_classifier,
+    "mlp_flow": mlp_flow,
+    "conv_flow": conv_flow,
 }
 MAX_BYTES = 8_000_000
 _PACKAGE = Path(__file__).parent
 _MANIFEST = _PACKAGE / "manifest.json"
+_said: set[str] = set()  # the sentences of `shipped`, each printed once
 Card = dict[str, Any]
 
 
@@ -226,3 +231,37 @@ def pretrained(name: str) -> Any:
     load_weights(model, path)
     model.card = card
     return model.eval()
+
+
+def shipped(name: str, data: DataSet) -> Any | None:
+    """Load the course's long run of a model on a data set, or say once why there is none.
+
+    Args:
+        name: what the run on MNIST is called; that on other data is "classifier-digits", say.
+        data: the data set that the model must have been trained on.
+
+    Returns:
+        What `pretrained` gives, or None where nothing was trained on these data or the file is
+        not to be had; one sentence is printed then.
+
+    Raises:
+        CourseError: if there is a file that does not match its sum.
+    """
+    full = name if data.name == "mnist" else f"{name}-{data.name}"
+    cards = manifest()
+    if full in available(data.name):
+        try:
+            _find(full, cards[full])
+        except CourseError as error:
+            missing = str(error)
+        else:
+            return pretrained(full)
+    else:
+        missing = f"No long run {full!r} is shipped for {data.title}"
+        if any(card.get("dataset") == data.name for card in cards.values()):
+            missing += f"; python -m coursekit train {full} makes it"
+        missing += "."
+    if missing not in _said:
+        _said.add(missing)
+        print(missing)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import json
 import os
@@ -20,6 +21,7 @@ from torch import nn
 
 from coursekit import checkpoints
 from coursekit.checkpoints import load_weights, manifest, pretrained, save_weights
+from coursekit.data import DataSet
 from coursekit.errors import CourseError
 from coursekit.files import package_repository, sha256
 
@@ -236,6 +238,57 @@ def test_missing_and_damaged_files_name_the_command(place: Path) -> None:
     with pytest.raises(CourseError, match="coursekit train tiny") as missing:
         pretrained("tiny")
     assert one_sentence(damaged.value) and one_sentence(missing.value)
+
+
+def pictures_of(name: str, monkeypatch: pytest.MonkeyPatch) -> DataSet:
+    """A tiny data set under another one's name; nothing has been said about it yet."""
+    monkeypatch.setattr(checkpoints, "_said", set())
+    return dataclasses.replace(tiny.data(), name=name)
+
+
+def test_shipped_is_the_long_run_on_the_data_loaded(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = model(1)
+    checkpoints.save("tiny", one, CARD | {"dataset": "mnist"}, half=False)
+    checkpoints.save("tiny-digits", model(2), CARD, half=False)
+    for name, seed in (("mnist", 1), ("digits", 2)):
+        found = checkpoints.shipped("tiny", pictures_of(name, monkeypatch))
+        assert tiny.same(tiny.weights(found), tiny.weights(model(seed)))
+        assert found.card["dataset"] == name and not found.training
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_not_shipped_is_said_once(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints.save("tiny-digits", model(), CARD, half=False)
+    data = pictures_of("digits", monkeypatch)
+    assert [checkpoints.shipped("large", data) for _ in range(3)] == [None] * 3
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert data.title in said and said.endswith(
+        "python -m coursekit train large-digits makes it.\n"
+    )
+    # No recipe is for somebody's own pictures, so no command is named.
+    assert checkpoints.shipped("tiny", dataclasses.replace(data, name="folder:mine")) is None
+    assert "tiny-folder:mine" in (said := capsys.readouterr().out) and "train" not in said
+
+
+def test_shipped_is_none_where_the_file_is_missing_and_refuses_a_damaged_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = checkpoints.save("tiny-digits", model(), CARD)
+    data = pictures_of("digits", monkeypatch)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(CourseError, match="checksum"):
+        checkpoints.shipped("tiny", data)
+    path.unlink()
+    assert checkpoints.shipped("tiny", data) is None
+    assert "python -m coursekit train tiny" in capsys.readouterr().out
+    path.write_bytes(whole)
+    assert checkpoints.shipped("tiny", data) is not None
 
 
 def test_checkout_is_the_second_place_to_look(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

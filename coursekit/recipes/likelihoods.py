@@ -25,9 +25,9 @@ _ROWS: dict[str, tuple[str, tuple[Figure, ...], int]] = {
     "likelihood-gaussian-optimal": ("gaussian-optimal", (_BITS,), 1),
     "likelihood-beta": ("beta", (_BITS,), 1),
     "likelihood-categorical-4": ("categorical-4", (_BITS, _UNIFORM), 1),
-    "likelihood-categorical-256": ("categorical-256", (_BITS, _BEST), 1),
-    "likelihood-discretised-logistic": ("discretised-logistic", (_BITS,), 1),
-    "likelihood-logistic-mixture": ("logistic-mixture", (_BITS,), 1),
+    "likelihood-categorical-256": ("categorical-256", (_BITS, _BEST), 3),
+    "likelihood-discretised-logistic": ("discretised-logistic", (_BITS,), 3),
+    "likelihood-logistic-mixture": ("logistic-mixture", (_BITS,), 3),
 }
 
 

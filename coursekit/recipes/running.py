@@ -22,10 +22,13 @@ from coursekit.files import atomic_path, data_folder
 from coursekit.ledger import record
 from coursekit.likelihoods import Categorical
 from coursekit.models.base import Model
+from coursekit.models.flows import Flow
 from coursekit.networks import count_parameters
 from coursekit.priors import VampPrior
 from coursekit.recipes.autoencoders import AUTOENCODERS
 from coursekit.recipes.conditional_measures import CONDITIONAL_MEASURES
+from coursekit.recipes.flow_measures import FLOW_MEASURES
+from coursekit.recipes.flows import FLOWS
 from coursekit.recipes.inference import CONDITIONAL
 from coursekit.recipes.likelihoods import LIKELIHOOD_TABLE
 from coursekit.recipes.measures import MEASURES as BASE_MEASURES
@@ -34,8 +37,8 @@ from coursekit.recipes.plan import Recipe
 from coursekit.recipes.vaes import VAES
 from coursekit.training import fit
 
-RECIPES: dict[str, Recipe] = VAES | AUTOENCODERS | LIKELIHOOD_TABLE | CONDITIONAL
-MEASURES: dict[str, Measure] = BASE_MEASURES | CONDITIONAL_MEASURES
+RECIPES: dict[str, Recipe] = VAES | AUTOENCODERS | LIKELIHOOD_TABLE | CONDITIONAL | FLOWS
+MEASURES: dict[str, Measure] = BASE_MEASURES | CONDITIONAL_MEASURES | FLOW_MEASURES
 
 
 def recipe(name: str) -> Recipe:
@@ -58,6 +61,8 @@ def build(plan: Recipe, data: DataSet, seed: int) -> Model:
         prior.start_from(prepare(data.train.pictures[: len(prior.pseudo)], "grey"))
     if isinstance(likelihood, Categorical):
         likelihood.count_inside(data.train.pictures)
+    if isinstance(model, Flow):
+        model.count(data.train.pictures)
     return model
 
 
