@@ -4,7 +4,7 @@
 `CheckFailed` with the likely mistake; a second failure adds a stronger hint. Checks are worth no
 points: `engine` says how they work, `autoencoders` holds those of notebook 00, `vae` those
 of 01, `likelihoods` those of 02, `latents` those of 03, `inference` those of 04, `conditional`
-those of 05.
+those of 05, `flows` those of 06.
 """
 
 from __future__ import annotations
@@ -26,6 +26,15 @@ from coursekit.checks.conditional import (
 )
 from coursekit.checks.engine import forget_failures
 from coursekit.checks.findings import CheckFailed
+from coursekit.checks.flows import (
+    affine_coupling,
+    bits_of_the_picture,
+    change_of_variables,
+    flow_loss_bug,
+    label_free_density,
+    logit_preprocessing,
+    three_paths,
+)
 from coursekit.checks.inference import (
     frozen_decoder_bug,
     keep_best,
@@ -64,12 +73,15 @@ from coursekit.checks.vae import (
 
 __all__ = [
     "CheckFailed",
+    "affine_coupling",
     "aggregate_density",
     "attribute_vector",
     "autoencoder_parameters",
     "bernoulli_from_logits",
     "beta_bug",
+    "bits_of_the_picture",
     "categorical_bins",
+    "change_of_variables",
     "conditional_elbo",
     "conditional_log_likelihood",
     "conditioning_bug",
@@ -79,6 +91,7 @@ __all__ = [
     "denoising_bug",
     "discretised_logistic",
     "factor_prediction",
+    "flow_loss_bug",
     "forget_failures",
     "frozen_decoder_bug",
     "gaussian_log_density",
@@ -86,6 +99,8 @@ __all__ = [
     "importance_bound",
     "keep_best",
     "kl_standard_normal",
+    "label_free_density",
+    "logit_preprocessing",
     "manifold_grid",
     "masked_log_likelihood",
     "mixture_prior",
@@ -102,5 +117,6 @@ __all__ = [
     "quadrant_masks",
     "reconstruction_error",
     "spherical_interpolation",
+    "three_paths",
     "two_gaps",
 ]

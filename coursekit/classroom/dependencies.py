@@ -48,19 +48,65 @@ def names_of(source: str) -> Names:
         return Names(frozenset(_WORD.findall(source)), frozenset())
     try:
         plain = _ASSIGNED.sub(r"\1None", _MAGIC.sub(r"\1pass", source))
-        statements = ast.parse(plain).body
-        parts = [_statement(ast.unparse(statement)) for statement in statements]
+        found = _block(ast.parse(plain).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names(frozenset(), frozenset())
-    bound: set[str] = set()
+    return Names(found.needs - _BUILTINS, found.binds)
+
+
+def _block(statements: Iterable[ast.stmt]) -> Names:
+    """Statements one after another: what one binds, those after it need not have from outside."""
     needs: set[str] = set()
-    for part in parts:
-        needs |= part.needs - bound
-        bound |= part.binds
-    return Names(frozenset(needs - _BUILTINS), frozenset(bound))
+    binds: set[str] = set()
+    for statement in statements:
+        found = _statement(statement)
+        needs |= found.needs - binds
+        binds |= found.binds
+    return Names(frozenset(needs), frozenset(binds))
 
 
-def _statement(source: str) -> Names:
+def _statement(statement: ast.stmt) -> Names:
+    """One statement; a loop's variable and what a block binds are its own from there on."""
+    match statement:
+        case ast.For(target=target, iter=items) | ast.AsyncFor(target=target, iter=items):
+            start: ast.stmt = ast.Assign([target], items, lineno=0)
+            return _block([start, *statement.body, *statement.orelse])
+        case ast.With() | ast.AsyncWith():
+            opened = [
+                ast.Assign([item.optional_vars], item.context_expr, lineno=0)
+                if item.optional_vars
+                else ast.Expr(item.context_expr)
+                for item in statement.items
+            ]
+            return _block([*opened, *statement.body])
+        case ast.If(test=test) | ast.While(test=test):
+            ways = [_block(statement.body), _block(statement.orelse)]
+            return _either(_simple(ast.Expr(test)), ways)
+        case ast.Try():
+            tried = _block([*statement.body, *statement.orelse])
+            kinds = [ast.Expr(one.type) for one in statement.handlers if one.type]
+            ways = [tried, *map(_handler, statement.handlers), _block(statement.finalbody)]
+            return _either(_block(kinds), ways)
+        case ast.AugAssign(target=ast.Name(id=name)):
+            found = _simple(statement)
+            return Names(found.needs | {name}, found.binds)
+        case _:
+            return _simple(statement)
+
+
+def _handler(handler: ast.ExceptHandler) -> Names:
+    found = _block(handler.body)
+    return Names(found.needs - {handler.name or ""}, found.binds)
+
+
+def _either(first: Names, ways: Sequence[Names]) -> Names:
+    """What comes first, then one or another of some blocks: none hides what another one needs."""
+    needs = frozenset().union(*(way.needs for way in ways)) - first.binds
+    return Names(first.needs | needs, first.binds.union(*(way.binds for way in ways)))
+
+
+def _simple(statement: ast.stmt) -> Names:
+    source = ast.unparse(statement)
     table = symtable.symtable(source, "cell", "exec")
     needs: set[str] = set()
     binds: set[str] = set()
@@ -73,8 +119,8 @@ def _statement(source: str) -> Names:
         for symbol in inner.get_symbols():
             if symbol.is_global():
                 (binds if symbol.is_assigned() else needs).add(symbol.get_name())
-    # A function that calls itself, or a loop variable, is read only after it was bound; yet
-    # `x = f(x)` reads first, so only definitions are taken out.
+    # A function that calls itself is read only after it was bound; yet `x = f(x)` reads first, so
+    # only definitions are taken out.
     if source.startswith(("def ", "class ", "async def ", "@")):
         needs -= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_namespace()}
     return Names(frozenset(needs), frozenset(binds | ({STAR} if _is_star(source) else set())))
@@ -132,7 +178,8 @@ def trim_imports(source: str, wanted: Set[str]) -> str:
         wanted: the names that the other cells of a run need.
 
     Returns:
-        The cell with fewer imports; as it was where it does anything else.
+        The cell with fewer imports; what else it does stays, with the imports that needs. A cell
+        with a star import stays as it was.
 
     Example:
         >>> print(trim_imports("import os\nfrom math import pi, tau as t", {"t"}))
@@ -142,15 +189,19 @@ def trim_imports(source: str, wanted: Set[str]) -> str:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError):
         return source
+    others = [one for one in statements if not isinstance(one, (ast.Import, ast.ImportFrom))]
+    wanted = wanted | _block(others).needs
     kept: list[ast.stmt] = []
     for statement in statements:
-        if not isinstance(statement, (ast.Import, ast.ImportFrom)) or STAR in _bound(statement):
-            return source
-        pairs = zip(statement.names, _bound(statement), strict=True)
-        names = [alias for alias, name in pairs if name in wanted]
-        if names:
-            statement.names = names
-            kept.append(statement)
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            bound = _bound(statement)
+            if STAR in bound:
+                return source
+            pairs = zip(statement.names, bound, strict=True)
+            statement.names = [alias for alias, name in pairs if name in wanted]
+            if not statement.names:
+                continue
+        kept.append(statement)
     return "\n".join(ast.unparse(statement) for statement in kept)
 
 

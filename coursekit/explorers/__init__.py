@@ -12,6 +12,15 @@ from coursekit.explorers.conditional import (
     render_label_sliders,
 )
 from coursekit.explorers.densities import densities, densities_static, render_densities
+from coursekit.explorers.flows import (
+    interpolation,
+    interpolation_static,
+    render_interpolation,
+    render_temperature,
+    temperatures,
+    temperatures_static,
+    three_paths,
+)
 from coursekit.explorers.gaussian import gaussian_kl, gaussian_kl_static, render_gaussian_kl
 from coursekit.explorers.inference import render_stepper, stepper, stepper_static
 from coursekit.explorers.latents import latents, latents_static, render_latents
@@ -32,6 +41,8 @@ __all__ = [
     "follow",
     "gaussian_kl",
     "gaussian_kl_static",
+    "interpolation",
+    "interpolation_static",
     "label_sliders",
     "label_sliders_static",
     "latent_ground",
@@ -43,15 +54,20 @@ __all__ = [
     "posterior_static",
     "render_densities",
     "render_gaussian_kl",
+    "render_interpolation",
     "render_label_sliders",
     "render_latent_plane",
     "render_latents",
     "render_number",
     "render_posterior",
     "render_stepper",
+    "render_temperature",
     "standard_masks",
     "stepper",
     "stepper_static",
+    "temperatures",
+    "temperatures_static",
+    "three_paths",
     "write_number",
     "write_number_static",
 ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.explorers.canvas import SOFT, Canvas, number
-from coursekit.explorers.layout import Explorer, slider
+from coursekit.explorers.layout import Explorer, put, slider
 from coursekit.plots.display import VERMILLION
 from coursekit.plots.pictures import check_pictures, pictures_beside
 
@@ -145,23 +145,24 @@ def label_sliders(
             f"dimensions: about {typical})."
         )
 
-    def put(z: Tensor) -> None:
+    def go_to(z: Tensor) -> None:
         rest.copy_(z)
         for index in chosen:
-            explorer.controls[f"z{index}"].value = float(z[index].clamp(-reach, reach))
+            put(explorer.controls[f"z{index}"], float(z[index]))
 
     def new_style() -> None:
-        put(torch.randn(latent_size, generator=generator))
+        go_to(torch.randn(latent_size, generator=generator))
 
     def centre() -> None:
-        put(torch.zeros(latent_size))
+        go_to(torch.zeros(latent_size))
 
     controls: dict[str, widgets.Widget] = {
         "label": widgets.ToggleButtons(
             options=[(str(index), index) for index in range(classes)],
             value=0,
             description="label",
-            style={"description_width": "44px", "button_width": "28px"},
+            tooltips=[f"label {index}" for index in range(classes)],
+            style={"description_width": "44px", "button_width": "34px"},
             layout=widgets.Layout(width="396px", margin="1px 0"),
         )
     }

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from coursekit.explorers.canvas import INK, SOFT, TIMES, Axes, Canvas, mixed, number
-from coursekit.explorers.layout import Explorer, slider
+from coursekit.explorers.layout import Explorer, put, slider
 from coursekit.explorers.pixels import (
     FAMILIES,
     LEVELS,
@@ -254,7 +254,7 @@ def densities(family: str = "beta") -> Explorer:
         nonlocal seed
         seed = 0
         for one in FAMILIES[chooser.value].settings:
-            controls[f"{chooser.value}.{one.name}"].value = one.start
+            put(controls[f"{chooser.value}.{one.name}"], one.start)
 
     show_own()
     chooser.observe(show_own, names="value")

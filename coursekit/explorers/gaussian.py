@@ -19,7 +19,7 @@ from coursekit.explorers.canvas import (
     mixed,
     number,
 )
-from coursekit.explorers.layout import Explorer, slider
+from coursekit.explorers.layout import Explorer, put, slider
 from coursekit.plots.display import BLUE, ORANGE, VERMILLION
 from coursekit.plots.vae import (
     check_gaussian,
@@ -133,7 +133,8 @@ def gaussian_kl(mu: float = 2.0, sigma: float = 0.5) -> Explorer:
     explorer: Explorer
 
     def reset() -> None:
-        explorer.controls["mu"].value, explorer.controls["sigma"].value = 0.0, 1.0
+        put(explorer.controls["mu"], 0.0)
+        put(explorer.controls["sigma"], 1.0)
 
     explorer = Explorer(
         f"How far is q = N({MU}, {SIGMA}{SQUARED}) from the prior?",

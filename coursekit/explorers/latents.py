@@ -13,7 +13,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.explorers.canvas import GRID, INK, SOFT, Axes, Canvas, number
-from coursekit.explorers.layout import Explorer, slider, whole_slider
+from coursekit.explorers.layout import Explorer, put, slider, whole_slider
 from coursekit.explorers.plane import latent_ground
 from coursekit.explorers.posterior import posteriors
 from coursekit.latent_space import principal_axes
@@ -206,7 +206,7 @@ def latents(
 
     def go_to(coordinates: Tensor) -> None:
         for name, value in zip(names, coordinates.tolist(), strict=False):
-            explorer.controls[name].value = min(extent, max(-extent, value))
+            put(explorer.controls[name], value)
         beyond.copy_(coordinates)
 
     controls = {"index": whole_slider("digit", 0, 0, len(shown) - 1, label_width="132px")}
@@ -227,8 +227,6 @@ def latents(
         },
         headings={names[0]: "principal directions, with their share of the variance"},
     )
-    for label, width in (("encode this digit", "144px"), ("random", "92px"), ("reset", "92px")):
-        explorer.buttons[label].layout.width = width
     # below sixteen sliders the buttons would be out of sight: they stand under the chooser
     side = explorer.children[1].children[1]
     chooser, *others, buttons = side.children

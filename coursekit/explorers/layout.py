@@ -36,6 +36,18 @@ def slider(
     )
 
 
+def put(control: widgets.FloatSlider, value: float) -> None:
+    """Set a slider from a button, without the browser sending it back.
+
+    A slider that reports while it is moved also reports what it was set to, rounded to a step;
+    late, that would undo what was set in the meantime.
+    """
+    with control.hold_sync():  # one message, so that it is not reported
+        control.continuous_update = False
+        control.value = min(control.max, max(control.min, value))
+    control.continuous_update = True
+
+
 def whole_slider(
     label: str, value: int, low: int, high: int, *, label_width: str = "92px"
 ) -> widgets.IntSlider:
@@ -97,7 +109,7 @@ class Explorer(widgets.VBox):
             label: widgets.Button(
                 description=label,
                 tooltip=label,
-                layout=widgets.Layout(width="120px", margin="6px 8px 0 0"),
+                layout=widgets.Layout(width="auto", min_width="92px", margin="6px 8px 0 0"),
             )
             for label in buttons or {}
         }

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.explorers.canvas import GRID, INK, SOFT, Axes, Canvas, mixed, number
-from coursekit.explorers.layout import Explorer, slider
+from coursekit.explorers.layout import Explorer, put, slider
 from coursekit.plots.display import CLASS_COLOURS
 from coursekit.plots.pictures import check_pictures
 from coursekit.plots.points import check_points, label_places
@@ -181,7 +181,8 @@ def latent_plane(
         return f"{where}; the nearest dot is of class {name}."
 
     def centre() -> None:
-        explorer.controls["z1"].value = explorer.controls["z2"].value = 0.0
+        put(explorer.controls["z1"], 0.0)
+        put(explorer.controls["z2"], 0.0)
 
     explorer = Explorer(
         title,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.explorers.canvas import SOFT, TIMES, Canvas, number
-from coursekit.explorers.layout import Explorer, slider, whole_slider
+from coursekit.explorers.layout import Explorer, put, slider, whole_slider
 from coursekit.plots.pictures import check_pictures, pictures_beside
 
 if TYPE_CHECKING:
@@ -170,9 +170,9 @@ def posterior(
         noise.copy_(torch.randn(noise.shape, generator=generator))
 
     def reset() -> None:
-        explorer.controls["scale"].value = 1.0
+        put(explorer.controls["scale"], 1.0)
         for latent in chosen:
-            explorer.controls[f"z{latent}"].value = 0.0
+            put(explorer.controls[f"z{latent}"], 0.0)
 
     controls = {
         "index": whole_slider("picture", 0, 0, len(shown) - 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +30,8 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model's parameters are, and where its inputs have to be."""
-        return next(self.parameters()).device
+        tensors = itertools.chain(self.parameters(), self.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     def loss(
         self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None

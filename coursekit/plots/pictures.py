@@ -19,6 +19,23 @@ _COMFORTABLE = 1100  # width that an unlabelled grid keeps to, in dots
 _LABEL = 40  # height of a line of labels, in dots
 
 
+def coarse(pictures: Tensor, levels: int = 16) -> Tensor:
+    """Round to a few grey levels: the eye hardly sees it, and a notebook's PNGs stay small.
+
+    Args:
+        pictures: float in [0, 1], any shape.
+        levels: how many levels are left, 0 and 1 among them.
+
+    Returns:
+        The rounded pictures, of the same shape.
+
+    Example:
+        >>> coarse(torch.tensor([0.0, 0.3, 1.0]), levels=3).tolist()
+        [0.0, 0.5, 1.0]
+    """
+    return ((levels - 1) * pictures).round() / (levels - 1)
+
+
 def check_pictures(pictures: Tensor, name: str = "pictures") -> Tensor:
     """The pictures as float (N, C, H, W) in [0, 1] on the CPU, C being 1 or 3.
 

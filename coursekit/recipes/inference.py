@@ -60,7 +60,9 @@ CONDITIONAL: dict[str, Recipe] = {
         COSINE | {"epochs": 20, "lr": 1e-3}, (NELBO,), dataset="digits",
     ),
     "cvae-labels": Recipe(
-        "mlp_cvae", {"latent_size": 16, "hidden": [384, 384], "classes": 10}, "dynamic",
+        "mlp_cvae",
+        {"latent_size": 10, "hidden": [384, 384], "classes": 10, "conditional_prior": True},
+        "dynamic",
         COSINE | {"epochs": 60, "lr": 1e-3}, (_BOUND, _AGREEMENT),
     ),
     "cvae-labels-digits": Recipe(

@@ -6,6 +6,8 @@ Every bijection has `forward(x, context) -> (z, logdet)` and `inverse(z, context
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,14 @@ from coursekit.networks import Shape, check_pictures
 def sum_values(value: Tensor) -> Tensor:
     """Sum over all but the batch: (B, ...) -> (B,)."""
     return value.flatten(1).sum(dim=1)
+
+
+def check_size(x: Tensor, size: int, where: str) -> None:
+    """Raise unless dimension 1 of a batch has this size: anything else may broadcast unseen."""
+    if x.ndim < 2 or x.shape[1] != size:
+        raise CourseError(
+            f"{where}: the batch has shape {tuple(x.shape)}; expected (B, {size}, ...)."
+        )
 
 
 class Bijection(nn.Module):
@@ -34,7 +44,7 @@ class Bijection(nn.Module):
         return x, x.new_zeros(len(x))
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map z back to x, so that inverse(forward(x)) = x."""
+        """Map z back: what `forward` made of x becomes x again."""
         return z
 
 
@@ -129,6 +139,7 @@ class Scaling(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, D) -> (B, D), and the same log-determinant for each row."""
+        check_size(x, len(self.log_scale), "Scaling")
         return x * self.log_scale.exp(), self.log_scale.sum().expand(len(x))
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> Tensor:
@@ -161,16 +172,26 @@ class ActNorm(Bijection):
     def _start(self, x: Tensor) -> None:
         if not self.started:
             values = x.transpose(0, 1).flatten(1)
+            if values.shape[1] < 2:
+                raise CourseError(
+                    f"ActNorm starts from its first batch, but one of shape {tuple(x.shape)} has "
+                    "no deviation; give more than one picture."
+                )
             self.shift.copy_(values.mean(dim=1))
             self.log_scale.copy_(-values.std(dim=1).clamp_min(1e-3).log())
             self.started.fill_(True)
         self._ready = True
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._ready = False  # the weights may be those of a flow that has not started yet
 
     def _shaped(self, value: Tensor, x: Tensor) -> Tensor:
         return value.view(1, -1, *[1] * (x.ndim - 2))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, C, ...) -> the same shape, and the same log-determinant for each."""
+        check_size(x, len(self.shift), "ActNorm")
         if self.training and not self._ready:
             self._start(x)
         z = (x - self._shaped(self.shift, x)) * self._shaped(self.log_scale, x).exp()
@@ -215,6 +236,7 @@ class InvertibleConv(Bijection):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) -> the same shape."""
+        check_size(x, len(self.sign), "InvertibleConv")
         lower, upper = self._factors()
         weight = self.permutation @ lower @ upper
         z = nn.functional.conv2d(x, weight[:, :, None, None])
@@ -239,16 +261,18 @@ class MultiScale(Bijection):
     Args:
         levels: bijections of feature maps.
         shape: (C, H, W) of the pictures.
+        context_size: M, what the levels are told.
 
     Source: Dinh et al., Density estimation using Real NVP (2017), section 3.6.
     """
 
-    def __init__(self, levels: list[Bijection], shape: Shape) -> None:
+    def __init__(self, levels: list[Bijection], shape: Shape, context_size: int = 0) -> None:
         super().__init__()
         self.levels = nn.ModuleList(levels)
         self.eval()  # zeros are no batch to start an ActNorm from
+        context = torch.zeros(1, context_size) if context_size else None
         with torch.no_grad():
-            parts = self._split(torch.zeros(1, *shape), None)[0]
+            parts = self._split(torch.zeros(1, *shape), context)[0]
         self.train()
         self.shapes = [part.shape[1:] for part in parts]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from coursekit.errors import CourseError
 from coursekit.models.conditions import Labels
@@ -135,7 +135,7 @@ def conv_flow(
         levels.append(Chain(*layers))
         if number < len(steps) - 1:
             channels //= 2
-    chain = Chain(_preprocessing(preprocessing, shape), MultiScale(levels, shape))
+    chain = Chain(_preprocessing(preprocessing, shape), MultiScale(levels, shape, classes))
     dequantiser = VariationalDequantiser(shape[0]) if variational else None
     return Flow(chain, shape, Labels(classes) if classes else None, dequantiser)
 
@@ -148,10 +148,11 @@ def toy_flow(couplings: int = 6, width: int = 128, std: float = 0.3) -> Density:
         width: of the two hidden layers of each.
         std: of the base N(0, std^2 I).
     """
-    layers = [
-        AffineCoupling(half_mask(2, odd=number % 2 == 1), RowNetwork(1, 2, (width, width)))
-        for number in range(couplings)
-    ]
+    layers = []
+    for number in range(couplings):
+        # with corners the flow tears the two halves of the base further apart than smoothly
+        network = RowNetwork(1, 2, (width, width), activation=nn.ReLU)
+        layers.append(AffineCoupling(half_mask(2, odd=number % 2 == 1), network))
     return Density(Chain(*layers), 2, std)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from coursekit.errors import CourseError
-from coursekit.models.flows.bijections import Bijection, sum_values
+from coursekit.models.flows.bijections import Bijection, check_size, sum_values
 from coursekit.networks import Residual, Shape, mlp
 
 
@@ -91,11 +91,7 @@ class AffineCoupling(Bijection):
         self.register_buffer("order", torch.cat([kept, moved]).argsort(), persistent=False)
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if x.ndim < 2 or x.shape[1] != len(self.order):
-            raise CourseError(
-                f"AffineCoupling: the batch has shape {tuple(x.shape)}; expected (B, "
-                f"{len(self.order)}, ...)."
-            )
+        check_size(x, len(self.order), "AffineCoupling")
         return x.index_select(1, self.kept), x.index_select(1, self.moved)
 
     def _join(self, kept: Tensor, moved: Tensor) -> Tensor:
@@ -144,6 +140,7 @@ class RowNetwork(nn.Module):
         hidden: widths of the hidden layers.
         context_size: M.
         dropout: share of hidden units left out while training.
+        activation: makes the module behind a hidden layer.
     """
 
     def __init__(
@@ -153,12 +150,13 @@ class RowNetwork(nn.Module):
         hidden: Sequence[int],
         context_size: int = 0,
         dropout: float = 0.0,
+        activation: Callable[[], nn.Module] = nn.SiLU,
     ) -> None:
         super().__init__()
         self.context_size = context_size
 
         def active() -> nn.Module:
-            return nn.Sequential(nn.SiLU(), nn.Dropout(dropout)) if dropout else nn.SiLU()
+            return nn.Sequential(activation(), nn.Dropout(dropout)) if dropout else activation()
 
         self.layers = mlp([size_in + context_size, *hidden, size_out], active)
         last = self.layers[-1]

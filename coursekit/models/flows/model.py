@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -64,7 +65,8 @@ class Density(nn.Module):
             context: (n, M), or None.
             generator: source of the draws.
         """
-        device = next(self.parameters()).device
+        tensors = itertools.chain(self.parameters(), self.buffers())
+        device = next((tensor.device for tensor in tensors), None)
         z = torch.randn(n, self.size, generator=generator, device=device)
         return self.bijection.inverse(temperature * self.std * z, context)
 
@@ -145,12 +147,13 @@ class Flow(Model):
         """
         check_pictures(x, self.shape, "flow")
         levels = (255 * x).round()
-        # elsewhere a look would make the device wait at each step
-        if x.device.type == "cpu" and ((255 * x - levels).abs() > 1e-2).any():
-            raise CourseError(
-                "The loss of a flow takes grey pictures v/255 and adds its own noise; give "
-                'prepare="grey", not dequantised pictures.'
-            )
+        if x.device.type == "cpu":  # elsewhere a look would make the device wait at each step
+            off = (255 * x - levels).abs() > 1e-2
+            if (off | (levels < 0) | (levels > 255)).any():
+                raise CourseError(
+                    "The loss of a flow takes grey pictures v/255 and adds its own noise; give "
+                    'prepare="grey", not dequantised pictures.'
+                )
         noisy, log_q = self.dequantiser(levels, generator)
         return log_q - self.log_prob(noisy, y)
 
@@ -177,6 +180,11 @@ class Flow(Model):
         Returns:
             Pictures, (B, C, H, W) in [0, 1].
         """
+        if c.ndim != 2 or c.shape[1] != self.condition.size:
+            raise CourseError(
+                f"The condition has shape {tuple(c.shape)}; expected (B, {self.condition.size}), "
+                "as model.condition(x, y) makes it."
+            )
         context = c if self.condition.size else None
         return self.density.sample(len(c), temperature, context, generator).clamp(0, 1)
 

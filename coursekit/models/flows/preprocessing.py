@@ -76,6 +76,9 @@ class Logit(Bijection):
         return (torch.sigmoid(z) - self.alpha) / (1 - 2 * self.alpha)
 
 
+# single precision holds 255 + u only in steps of 2^-16: a larger u would leave its cell
+_LARGEST = 1 - 2**-16
+
 _EDGES = (0, 1, 2, 4, 8, 16, 32, 56, 80, 104, 128, 152, 176, 200, 224, 240, 248, 252, 253, 254,
           255, 256)  # fmt: skip
 
@@ -128,6 +131,15 @@ class MarginalGaussian(Bijection):
         counts = counts + strength * common / common.sum()
         self.logits.copy_((counts / counts.sum(dim=1, keepdim=True)).log())
 
+    def _rows(self, x: Tensor) -> Tensor:
+        rows = x.flatten(1).contiguous()  # bucketize warns about anything else
+        if rows.shape[1] != len(self.logits):
+            raise CourseError(
+                f"MarginalGaussian: the batch has shape {tuple(x.shape)}; expected "
+                f"{len(self.logits)} values in each picture."
+            )
+        return rows
+
     def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
         """Mass of each bin (D, K), and the mass below it and above it."""
         mass = self.logits.double().softmax(dim=1)
@@ -139,12 +151,7 @@ class MarginalGaussian(Bijection):
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, ...) in [0, 1], D values each -> the same shape."""
         mass, below, above = self._tables()
-        flat = x.flatten(1)
-        if flat.shape[1] != len(mass):
-            raise CourseError(
-                f"MarginalGaussian: the batch has shape {tuple(x.shape)}; expected {len(mass)} "
-                "values in each picture."
-            )
+        flat = self._rows(x)
         k = (torch.bucketize(flat.detach(), self.edges, right=True) - 1).clamp(0, mass.shape[1] - 1)
         place = k + mass.shape[1] * torch.arange(len(mass), device=x.device)
         width = self.edges.diff()[k]
@@ -163,7 +170,7 @@ class MarginalGaussian(Bijection):
     def inverse(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """(B, ...) -> the same shape, in [0, 1]."""
         mass, below, above = self._tables()
-        rows = z.flatten(1).T.contiguous()  # (D, B)
+        rows = self._rows(z).T.contiguous()  # (D, B)
         low_half = rows < 0
         tail = ndtr(-rows.double().abs()).to(rows.dtype)
         from_below = torch.searchsorted(below + mass, tail, right=True)
@@ -199,8 +206,7 @@ class UniformDequantiser(nn.Module):
             x of the same shape, in [0, 1), and nats, (B,).
         """
         noise = torch.empty_like(levels).uniform_(generator=generator)
-        # (255 + u) / 256 may round to 1
-        x = ((levels + noise) / 256).clamp_max(1 - 2**-24)
+        x = (levels + noise.clamp_max(_LARGEST)) / 256
         return x, x.new_full((len(x),), x[0].numel() * math.log(256))
 
 
@@ -232,5 +238,5 @@ class VariationalDequantiser(nn.Module):
         y = shift + log_scale.exp() * e
         log_u, log_v = nn.functional.logsigmoid(y), nn.functional.logsigmoid(-y)
         log_q = -0.5 * e.square() - 0.5 * LOG_2PI - log_scale - log_u - log_v
-        x = ((levels + log_u.exp()) / 256).clamp_max(1 - 2**-24)
+        x = (levels + log_u.exp().clamp_max(_LARGEST)) / 256
         return x, sum_values(log_q) + x[0].numel() * math.log(256)
