@@ -66,7 +66,9 @@ CONDITIONAL: dict[str, Recipe] = {
         COSINE | {"epochs": 60, "lr": 1e-3}, (_BOUND, _AGREEMENT),
     ),
     "cvae-labels-digits": Recipe(
-        "mlp_cvae", {"latent_size": 16, "hidden": [192, 192], "classes": 10}, "dynamic",
+        "mlp_cvae",
+        {"latent_size": 10, "hidden": [192, 192], "classes": 10, "conditional_prior": True},
+        "dynamic",
         COSINE | {"epochs": 20, "lr": 1e-3}, (_BOUND, _AGREEMENT), dataset="digits",
     ),
 }  # fmt: skip
