@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from coursekit.data import DataSet
 from coursekit.errors import CourseError
@@ -134,8 +134,44 @@ def save(name: str, model: nn.Module, card: Card, half: bool = True) -> Path:
                 f"The checkpoint {name} would be {size / 1e6:.1f} MB and {MAX_BYTES / 1e6:.0f} MB "
                 "is the limit; make the network narrower, or ship samples in its place."
             )
-    update_card(name, card | {"file": path.name, "bytes": size, "sha256": sha256(path)})
+    _describe(name, path, card | {"samples_only": False})
     return path
+
+
+def save_samples(name: str, pictures: Tensor, card: Card) -> Path:
+    """Write samples of a model that is too large to ship, and its manifest entry.
+
+    Args:
+        name: of the checkpoint.
+        pictures: (N, C, H, W) in [0, 1]; stored as bytes.
+        card: as for `save`.
+    """
+    path = checkpoint_folder() / f"{name}-samples.safetensors"
+    with atomic_path(path) as temporary:
+        save_file({"pictures": (255 * pictures).round().to(torch.uint8).cpu()}, temporary)
+    _describe(name, path, card | {"samples_only": True})
+    return path
+
+
+def _describe(name: str, path: Path, card: Card) -> None:
+    """Enter a file in the manifest; the file that the entry named before is taken away."""
+    before = manifest().get(name, {}).get("file", path.name)
+    size = path.stat().st_size
+    update_card(name, card | {"file": path.name, "bytes": size, "sha256": sha256(path)})
+    if before != path.name:
+        (path.parent / before).unlink(missing_ok=True)
+
+
+def samples_of(name: str) -> Tensor:
+    """Samples of a model that is too large to ship, (N, C, H, W) in [0, 1].
+
+    Raises:
+        CourseError: where the course has none of this name, or the file is damaged.
+    """
+    card = manifest().get(name, {})
+    if not card.get("samples_only"):
+        raise CourseError(f"There are no stored samples of {name!r}; ask pretrained for the model.")
+    return load_file(_check(_find(name, card), card))["pictures"].float() / 255
 
 
 def update_card(name: str, card: Card) -> None:
@@ -175,6 +211,24 @@ def _find(name: str, card: Card) -> Path:
     target = folders[0] / card["file"]
     fetch(f"{repository}/raw/{ref}/data/checkpoints/{card['file']}", target, card["sha256"])
     return target
+
+
+def _find_weights(name: str, card: Card) -> Path:
+    if card.get("samples_only"):
+        raise CourseError(
+            f"The weights of {name!r} ({card['parameters']:,} parameters) are too large to ship; "
+            f"its curves, figures and samples are here. To have the model: {card['command']}."
+        )
+    return _find(name, card)
+
+
+def _check(path: Path, card: Card) -> Path:
+    if sha256(path) != card["sha256"]:
+        raise CourseError(
+            f"{path} does not match its checksum in the manifest: it is damaged or another "
+            f"version; delete it and fetch it again, or train it: {card['command']}."
+        )
+    return path
 
 
 def fetch(url: str, target: Path, expected_sha256: str) -> None:
@@ -221,12 +275,7 @@ def pretrained(name: str) -> Any:
         names = ", ".join(sorted(entries)) or "none"
         raise CourseError(f"There is no checkpoint {name!r}; the names are {names}.")
     card = entries[name]
-    path = _find(name, card)
-    if sha256(path) != card["sha256"]:
-        raise CourseError(
-            f"{path} does not match its checksum in the manifest: it is damaged or another "
-            f"version; delete it and fetch it again, or train it: {card['command']}."
-        )
+    path = _check(_find_weights(name, card), card)
     model = BUILDERS[card["builder"]](**card["arguments"])
     load_weights(model, path)
     model.card = card
@@ -251,7 +300,7 @@ def shipped(name: str, data: DataSet) -> Any | None:
     cards = manifest()
     if full in available(data.name):
         try:
-            _find(full, cards[full])
+            _find_weights(full, cards[full])
         except CourseError as error:
             missing = str(error)
         else:

@@ -221,6 +221,34 @@ def test_a_checkpoint_that_is_too_large_is_not_written(
     pretrained("a")
 
 
+def test_samples_stand_for_weights_that_are_too_large(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = CARD | {"parameters": 123_456}
+    folder = place / "data" / "checkpoints"
+    checkpoints.save("tiny", model(1), card)
+    pictures = torch.rand(6, 1, 4, 8)
+    checkpoints.save_samples("tiny", pictures, card)
+    assert left_over(folder) == ["tiny-samples.safetensors"], "the weights were left behind"
+    assert manifest()["tiny"] | card == manifest()["tiny"]
+    assert (checkpoints.samples_of("tiny") - pictures).abs().max() <= 0.5 / 255 + 1e-6
+    with pytest.raises(CourseError, match=r"123,456.*too large.*coursekit train tiny") as error:
+        pretrained("tiny")
+    assert one_sentence(error.value) or str(error.value).count(". ") == 1
+    data = pictures_of("digits", monkeypatch)
+    assert checkpoints.shipped("tiny", dataclasses.replace(data, name="mnist")) is None
+    path = folder / "tiny-samples.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CourseError, match="checksum"):
+        checkpoints.samples_of("tiny")
+    checkpoints.save("tiny", model(1), card)
+    assert left_over(folder) == ["tiny.safetensors"], "the samples were left behind"
+    assert pretrained("tiny").card["samples_only"] is False
+    for name in ("tiny", "nobody"):
+        with pytest.raises(CourseError, match="no stored samples"):
+            checkpoints.samples_of(name)
+
+
 def test_unknown_name_lists_the_names(place: Path) -> None:
     with pytest.raises(CourseError, match="the names are none"):
         pretrained("tiny")
@@ -419,11 +447,16 @@ def test_shipped_checkpoint(name: str) -> None:
     assert path.is_file() or checkpoints.address()[0], f"{path} is neither here nor fetchable"
     assert path.stat().st_size == card["bytes"] <= 8_000_000
     assert sha256(path) == card["sha256"]
+    assert {"dataset", "prepare", "command", "seed", "figures", "history"} <= set(card)
+    if card.get("samples_only"):
+        pictures = checkpoints.samples_of(name)
+        assert pictures.ndim == 4 and len(pictures) >= 50 and pictures.std() > 0.05
+        assert pictures.min() >= 0 and pictures.max() <= 1
+        return
     found: nn.Module = checkpoints.BUILDERS[card["builder"]](**card["arguments"])
     load_weights(found, path)
     assert all(torch.isfinite(value).all() for value in found.state_dict().values())
     assert sum(p.numel() for p in found.parameters()) == card["parameters"]
-    assert {"dataset", "prepare", "command", "seed", "figures", "history"} <= set(card)
 
 
 def test_shipped_checkpoints_stay_small() -> None:

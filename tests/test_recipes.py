@@ -13,7 +13,7 @@ import tiny
 import torch
 
 from coursekit import checkpoints, ledger
-from coursekit.checkpoints import pretrained
+from coursekit.checkpoints import load_weights, pretrained
 from coursekit.data.preparations import PREPARATIONS
 from coursekit.errors import CourseError
 from coursekit.evaluation import evaluate
@@ -93,6 +93,24 @@ def test_figures_are_those_of_the_shipped_file(place: Path) -> None:
     assert {key: row["split"] for key, row in rows.items()} == {
         "tiny/train_loss": "train", "tiny/train_bpd": "train",
         "tiny/test_nelbo": "test", "tiny/test_iwae": "test"}  # fmt: skip
+
+
+def test_a_large_network_sends_its_samples(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train("tiny", device="cpu")
+    rows = records()
+    change(monkeypatch, ships=False)
+    monkeypatch.setattr(recipes, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
+    path = train("tiny", device="cpu")
+    assert [entry.name for entry in path.parent.iterdir()] == ["tiny-samples.safetensors"]
+    assert records() == rows
+    card = checkpoints.manifest()["tiny"]
+    assert len(card["history"]["train_loss"]) == 3 and card["figures"]
+    pictures = checkpoints.samples_of("tiny")
+    assert pictures.shape == (recipes.SAMPLES, *tiny.SHAPE)
+    model = build(replace(PLAN), DATA, 0)
+    load_weights(model, place / "runs" / "tiny-0.safetensors")
+    again = model.eval().sample(recipes.SAMPLES, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(pictures, again), "the samples are those of the weights in runs"
 
 
 def test_several_seeds_give_mean_and_spread(place: Path) -> None:

@@ -46,6 +46,8 @@ class Recipe:
         dataset: "mnist" or "digits".
         seeds: how many seeds; the first one is shipped.
         note: what a reader of the figures should know about the run.
+        ships: False for a network too large for the repository: its curves, its figures and some
+            samples are kept there, and its weights in the data folder's `runs`.
     """
 
     builder: str
@@ -56,6 +58,7 @@ class Recipe:
     dataset: str = "mnist"
     seeds: int = 1
     note: str | None = None
+    ships: bool = True
 
 
 NELBO = Figure("test_nelbo", "nelbo")

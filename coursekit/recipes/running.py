@@ -15,7 +15,14 @@ from typing import Any
 import torch
 
 from coursekit import seed_everything
-from coursekit.checkpoints import BUILDERS, load_weights, save, save_weights, update_card
+from coursekit.checkpoints import (
+    BUILDERS,
+    load_weights,
+    save,
+    save_samples,
+    save_weights,
+    update_card,
+)
 from coursekit.data import DataSet, load, prepare
 from coursekit.errors import CourseError
 from coursekit.files import atomic_path, data_folder
@@ -37,6 +44,7 @@ from coursekit.recipes.plan import Recipe
 from coursekit.recipes.vaes import VAES
 from coursekit.training import fit
 
+SAMPLES = 100
 RECIPES: dict[str, Recipe] = VAES | AUTOENCODERS | LIKELIHOOD_TABLE | CONDITIONAL | FLOWS
 MEASURES: dict[str, Measure] = BASE_MEASURES | CONDITIONAL_MEASURES | FLOW_MEASURES
 
@@ -162,7 +170,7 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
         device: "cpu" or "cuda"; the GPU where there is one if None.
 
     Returns:
-        The checkpoint's file.
+        The checkpoint's file, or that of the samples where the weights are too large to ship.
     """
     plan = recipe(name)
     device = _device(device)
@@ -179,7 +187,11 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
         "prepare": plan.prepare, "command": command, "seed": 0,
         "parameters": count_parameters(model), "history": runs[0].history,
     }  # fmt: skip
-    path = save(name, model, card)
+    if plan.ships:
+        path = save(name, model, card)
+    else:
+        generator = torch.Generator().manual_seed(0)
+        path = save_samples(name, model.sample(SAMPLES, generator=generator), card)
     figures = {}
     for figure in plan.figures:
         values = [run.values[figure.name] for run in runs]
