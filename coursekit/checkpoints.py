@@ -148,7 +148,9 @@ def save_samples(name: str, pictures: Tensor, card: Card) -> Path:
     """
     path = checkpoint_folder() / f"{name}-samples.safetensors"
     with atomic_path(path) as temporary:
-        save_file({"pictures": (255 * pictures).round().to(torch.uint8).cpu()}, temporary)
+        save_file(
+            {"pictures": (255 * pictures).round().to(torch.uint8).cpu().contiguous()}, temporary
+        )
     _describe(name, path, card | {"samples_only": True})
     return path
 

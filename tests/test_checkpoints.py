@@ -227,7 +227,7 @@ def test_samples_stand_for_weights_that_are_too_large(
     card = CARD | {"parameters": 123_456}
     folder = place / "data" / "checkpoints"
     checkpoints.save("tiny", model(1), card)
-    pictures = torch.rand(6, 1, 4, 8)
+    pictures = torch.rand(6, 4, 8, 1).permute(0, 3, 1, 2)  # not contiguous, as samples may be
     checkpoints.save_samples("tiny", pictures, card)
     assert left_over(folder) == ["tiny-samples.safetensors"], "the weights were left behind"
     assert manifest()["tiny"] | card == manifest()["tiny"]

@@ -181,7 +181,7 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
     runs = [_run_seed(name, plan, data, seed, device) for seed in range(count)]
     command = f"python -m coursekit train {name}"
     model = build(plan, data, 0)
-    load_weights(model, data_folder() / "runs" / f"{name}-0.safetensors")
+    load_weights(model.eval(), data_folder() / "runs" / f"{name}-0.safetensors")
     card = {
         "builder": plan.builder, "arguments": plan.arguments, "dataset": plan.dataset,
         "prepare": plan.prepare, "command": command, "seed": 0,
