@@ -41,6 +41,6 @@ FLOWS: dict[str, Recipe] = {
 for _name in ("flow-realnvp-5", "flow-crealnvp-5"):
     _plan = FLOWS[_name]
     FLOWS[f"{_name}-digits"] = replace(
-        _plan, arguments=_plan.arguments | {"hidden": [48, 48]}, fit=_FIT | {"epochs": 10},
+        _plan, arguments=_plan.arguments | {"hidden": [32, 32]}, fit=_FIT | {"epochs": 10},
         dataset="digits",
     )  # fmt: skip

@@ -74,4 +74,4 @@ CONDITIONAL: dict[str, Recipe] = {
 }  # fmt: skip
 for _observed in (1, 2, 3):
     CONDITIONAL |= _quadrants(_observed, [256, 256], 60, "mnist")
-    CONDITIONAL |= _quadrants(_observed, [128, 128], 12, "digits")
+    CONDITIONAL |= _quadrants(_observed, [64, 64], 12, "digits")

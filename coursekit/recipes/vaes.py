@@ -37,7 +37,7 @@ VAES: dict[str, Recipe] = {
     ),
     "vae-mog-latent16": Recipe(
         "conv_vae", _SMALL_CONV | {"prior": "mixture", "components": 150}, "grey",
-        COSINE | {"epochs": 30, "lr": 2e-3}, (NELBO, _PROBE16),
+        COSINE | {"epochs": 30, "lr": 2e-3}, (NELBO, _PROBE16), ships=False,
     ),
     "vae-mlp-thresholded-digits": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [256, 256]}, "threshold",
