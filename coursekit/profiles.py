@@ -63,9 +63,9 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "infer-masked": (Budget(60, 10, 128), Budget(200, 60, 128), Budget(500, 300, 128)),
     # flows: points of the toy an epoch; steps without noise; test pictures of short runs
     "flow-toy": (Budget(20, 2560, 128), Budget(40, 10000, 256), Budget(40, 10000, 256)),
-    "flow-needle": (Budget(12, 2000, 50), Budget(30, 2000, 50), Budget(30, 2000, 50)),
-    "flow-preprocessing": (Budget(4, 2000, 100), Budget(5, 10000, 128), Budget(20, None, 256)),
-    "flow-mlp": (Budget(3, 2000, 100), Budget(4, 10000, 128), Budget(20, None, 256)),
+    "flow-needle": (Budget(11, 2000, 50), Budget(30, 2000, 50), Budget(30, 2000, 50)),
+    "flow-preprocessing": (Budget(3, 2000, 100), Budget(5, 10000, 128), Budget(20, None, 256)),
+    "flow-mlp": (Budget(2, 2000, 100), Budget(3, 10000, 128), Budget(20, None, 256)),
     "flow-test": (Budget(1, 300, 128), Budget(1, 2000, 128), Budget(1, None, 128)),
     # test pictures on which the expensive estimators are measured
     "iwae": (Budget(1, 5, 128), Budget(1, 50, 128), Budget(1, 2000, 128)),

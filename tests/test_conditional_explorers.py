@@ -276,6 +276,17 @@ def test_the_static_labels_show_each_z_with_all_labels():
     assert isinstance(figure, Figure) and len(figure.axes) == 4
 
 
+def test_the_latent_is_called_as_one_wishes():
+    figure = explorers.label_sliders_static(decode, LATENTS, styles=1, latents=(4,), name="noise")
+    names = [text.get_text() for text in figure.texts]
+    assert names[:2] == ["noise = 0", "noise, draw 1"]
+    assert names[2].startswith("label 3, noise[4]")
+    explorer = explorers.label_sliders(decode, LATENTS, latents=(2,), name="noise")
+    assert explorer.controls["z2"].description == "noise[2]"
+    assert "noise of length" in explorer.caption.value
+    assert png_of(explorer) != png_of(explorers.label_sliders(decode, LATENTS, latents=(2,)))
+
+
 def test_the_static_number_says_what_a_bad_entry_brings():
     figure = explorers.write_number_static(write, temperatures=(0.0, 1.0), hands=2)
     assert len(figure.axes) == 4

@@ -291,6 +291,33 @@ def test_latents_come_from_the_prior_given_the_condition(prior: bool, temperatur
     torch.testing.assert_close(z.std(dim=0), spread, rtol=0.06, atol=1e-6)
 
 
+def test_noise_is_its_own_latent_where_the_prior_is_not_told() -> None:
+    noise = torch.randn(3, 2, generator=rng())
+    assert torch.equal(cvae(classes=3).place(noise, torch.eye(3)), noise)
+
+
+def test_noise_is_placed_where_the_prior_of_its_condition_lies() -> None:
+    model, c = cvae(classes=3, conditional_prior=True), torch.eye(3)
+    noise = torch.empty(3, 2).normal_(generator=rng())
+    mean, log_var = model.prior_of(c)
+    assert torch.equal(model.place(torch.zeros(3, 2), c), mean)
+    torch.testing.assert_close(model.place(noise, c), Normal(mean, (log_var / 2).exp()).icdf(
+        Normal(0.0, 1.0).cdf(noise)
+    ), rtol=1e-4, atol=1e-5)  # fmt: skip
+    drawn = model.sample_given(c, mean=True, generator=rng())  # the same noise, drawn inside
+    torch.testing.assert_close(model.decode(model.place(noise, c), c), drawn)
+
+
+@pytest.mark.parametrize("prior", [True, False])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (3,)])
+def test_noise_that_does_not_fit_is_refused(prior: bool, shape: tuple[int, ...]) -> None:
+    model = cvae(classes=3, conditional_prior=prior)
+    with pytest.raises(CourseError, match="a row for each condition"):
+        model.place(torch.zeros(shape), torch.eye(3))
+    with pytest.raises(CourseError, match=r"model\.condition"):
+        model.place(torch.zeros(3, 2), torch.zeros(3, 4))
+
+
 def test_samples_take_the_classes_by_turns() -> None:
     model = cvae(classes=3)
     found = model.sample(7, mean=True, generator=rng())

@@ -153,6 +153,14 @@ def test_a_fresh_flow_is_its_preprocessing() -> None:
     torch.testing.assert_close(model.encode(x)[0], (2 * x - 1).flatten(1))
 
 
+def test_pictures_of_far_latents_stay_between_0_and_1() -> None:
+    model = flow(preprocessing="scale")
+    far = model.decode(20 * torch.randn(3, 16, generator=rng()))
+    drawn = model.sample(3, temperature=20.0, generator=rng())
+    for pictures in (far, drawn):
+        assert (pictures.min(), pictures.max()) == (0, 1)
+
+
 # --- the loss ----------------------------------------------------------------------------------
 
 

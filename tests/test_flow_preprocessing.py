@@ -91,6 +91,24 @@ def test_z_comes_back_within_its_reach(kind: str) -> None:
     torch.testing.assert_close(bijection(bijection.inverse(far))[0], far, rtol=0, atol=1e-6)
 
 
+@every_kind
+def test_single_precision_loses_no_digits_at_the_ends(kind: str) -> None:
+    bijection = KINDS[kind]()
+    x = torch.cat([10 ** torch.linspace(-7, -1, 200), torch.linspace(0.1, 1, 200)])
+    x = torch.cat([x, 1 - x, torch.tensor([0.0, 1.0])])[:, None].expand(-1, 6).contiguous()
+    z, _ = bijection(x)
+    exact, _ = bijection.double()(x.double())
+    inside = (x > 0) & (x < 1) if kind == "gaussian" else torch.ones_like(x, dtype=torch.bool)
+    torch.testing.assert_close(z[inside].double(), exact[inside], rtol=1e-6, atol=2e-6)
+
+
+def test_before_counting_z_is_the_percent_point_to_the_last_digit() -> None:
+    x = torch.cat([10 ** torch.linspace(-7, -1, 300), 1 - 10 ** torch.linspace(-6, -1, 300)])
+    wanted = torch.tensor([NormalDist().inv_cdf(value) for value in x.tolist()])
+    z, _ = MarginalGaussian(1)(x[:, None])
+    torch.testing.assert_close(z[:, 0], wanted, rtol=1e-6, atol=2e-7)
+
+
 def test_far_latents_give_finite_pictures() -> None:
     z = torch.tensor([[-1e4, -40.0, -8.0, 8.0, 40.0, 1e4]])
     for kind in ("logit", "gaussian"):

@@ -42,7 +42,13 @@ def _all_labels(decode: Decode, z: Tensor, classes: int, device: str) -> Tensor:
 
 
 def render_label_sliders(
-    decode: Decode, z: Tensor, label: int, *, classes: int = 10, device: str = "cpu"
+    decode: Decode,
+    z: Tensor,
+    label: int,
+    *,
+    classes: int = 10,
+    device: str = "cpu",
+    name: str = "z",
 ) -> bytes:
     """The picture of one label, large, and the same z with every label, as PNG bytes.
 
@@ -52,6 +58,7 @@ def render_label_sliders(
         label: which picture is large, and framed among the others.
         classes: how many labels there are.
         device: where `decode` wants its inputs.
+        name: what z is called in the picture.
 
     Returns:
         PNG bytes, 1080 x 472 dots for up to ten classes.
@@ -66,7 +73,7 @@ def render_label_sliders(
     canvas = Canvas(_WIDTH, max(_HEIGHT, _TOP + rows * 82 + 16))
     canvas.text(_LEFT, 16, f"label {label}", size=13, bold=True)
     canvas.picture(decoded[label], _LEFT, _TOP, _LARGE)
-    canvas.text(_SIDE_LEFT, 16, "the same z with every label", size=13)
+    canvas.text(_SIDE_LEFT, 16, f"the same {name} with every label", size=13)
     for index, picture in enumerate(decoded):
         row, column = divmod(index, 5)
         x, y = _SIDE_LEFT + column * _STEP, _TOP + row * 88
@@ -104,6 +111,7 @@ def label_sliders(
     reach: float = 3.0,
     seed: int = 0,
     device: str = "cpu",
+    name: str = "z",
 ) -> Explorer:
     """Choose a label, move the latents; see its picture, and the same z with every label.
 
@@ -115,6 +123,7 @@ def label_sliders(
         reach: the sliders reach from -reach to reach.
         seed: of the button that draws a new z; those latents without a slider follow it too.
         device: where `decode` wants its inputs.
+        name: what z is called; "noise" where `decode` places it by the label's own prior.
 
     Returns:
         A widget; leave it as the last line of a cell.
@@ -134,14 +143,14 @@ def label_sliders(
 
     def draw(label: int, **values: float) -> bytes:
         return render_label_sliders(
-            decode, latent_of(values), label, classes=classes, device=device
+            decode, latent_of(values), label, classes=classes, device=device, name=name
         )
 
     def describe(label: int, **values: float) -> str:
         length = number(float(latent_of(values).norm()), 2)
         typical = number(math.sqrt(latent_size), 2)
         return (
-            f"Label {label} at a z of length {length} (a draw from N(0, I) in {latent_size} "
+            f"Label {label}: {name} of length {length} (a draw from N(0, I) in {latent_size} "
             f"dimensions: about {typical})."
         )
 
@@ -167,7 +176,7 @@ def label_sliders(
         )
     }
     for index in chosen:
-        controls[f"z{index}"] = slider(f"z[{index}]", 0.0, -reach, reach, reach / 30)
+        controls[f"z{index}"] = slider(f"{name}[{index}]", 0.0, -reach, reach, reach / 30)
     explorer = Explorer(
         "What does the label say, and what does z?",
         controls,
@@ -191,6 +200,7 @@ def label_sliders_static(
     reach: float = 3.0,
     seed: int = 0,
     device: str = "cpu",
+    name: str = "z",
 ) -> Figure:
     """The static twin of `label_sliders`: each z with every label, and latents moved for one.
 
@@ -207,6 +217,7 @@ def label_sliders_static(
         reach: how far.
         seed: of the draws.
         device: where `decode` wants its inputs.
+        name: what z is called, as for `label_sliders`.
 
     Raises:
         CourseError: latents or a label that do not exist, or pictures of a wrong shape.
@@ -215,14 +226,14 @@ def label_sliders_static(
     if not 0 <= label < classes:
         raise CourseError(f"label must lie between 0 and {classes - 1}, not {label}.")
     draws = torch.randn(styles, latent_size, generator=torch.Generator().manual_seed(seed))
-    rows = {"z = 0": _all_labels(decode, torch.zeros(latent_size), classes, device)}
+    rows = {f"{name} = 0": _all_labels(decode, torch.zeros(latent_size), classes, device)}
     for index, z in enumerate(draws):
-        rows[f"z, draw {index + 1}"] = _all_labels(decode, z, classes, device)
+        rows[f"{name}, draw {index + 1}"] = _all_labels(decode, z, classes, device)
     wanted = torch.full((classes,), label, device=device)
     for index in chosen:
         z = torch.zeros(classes, latent_size)
         z[:, index] = torch.linspace(-reach, reach, classes)
         with torch.no_grad():
             moved = check_pictures(decode(z.to(device), wanted), "decode(z, labels)")
-        rows[f"label {label}, z[{index}]:\n{number(-reach, 0)} to {reach:g}"] = moved
+        rows[f"label {label}, {name}[{index}]:\n{number(-reach, 0)} to {reach:g}"] = moved
     return pictures_beside(rows, columns=classes, scale=3)

@@ -9,11 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from coursekit.errors import CourseError
-from coursekit.likelihoods import (
-    Likelihood,
-    gaussian_log_prob,
-    kl_gaussians,
-)
+from coursekit.likelihoods import Likelihood, gaussian_log_prob, kl_gaussians
 from coursekit.likelihoods import likelihood as make_likelihood
 from coursekit.models.base import Model
 from coursekit.models.conditions import Condition, Labels, Quadrants
@@ -93,6 +89,25 @@ class CVAE(Model):
             return zeros, zeros
         mu, log_var = self.prior(c).chunk(2, dim=1)
         return mu, log_var
+
+    def place(self, noise: Tensor, c: Tensor) -> Tensor:
+        """Latents with this noise: mean + standard deviation * noise of p(z|c).
+
+        Args:
+            noise: (B, K); one row with several conditions is one style for each of them.
+            c: conditions, (B, M).
+
+        Returns:
+            Latents, (B, K); the noise itself where the prior is N(0, I).
+
+        Raises:
+            CourseError: if the noise fits neither the conditions nor the model.
+        """
+        if noise.shape != (len(c), self.latent_size):
+            expected = f"expected {(len(c), self.latent_size)}, a row for each condition"
+            raise CourseError(f"place: the noise has shape {tuple(noise.shape)}; {expected}.")
+        mu, log_var = self.prior_of(c)
+        return noise if self.prior is None else mu + torch.exp(0.5 * log_var) * noise
 
     def elbo_terms(
         self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
@@ -297,8 +312,7 @@ def mlp_cvae(
     elif conditional_prior:
         raise CourseError("mlp_cvae: a conditional prior needs a condition.")
     made = make_likelihood(likelihood)
-    dims, size = math.prod(shape), condition.size
-    active = _active(dropout)
+    dims, size, active = math.prod(shape), condition.size, _active(dropout)
     encoder = mlp([dims + size, *hidden, 2 * latent_size], active)
     out = made.params_per_channel * dims
     decoder = mlp([latent_size + size, *reversed(hidden), out], active)
