@@ -62,7 +62,7 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "infer-study": (Budget(60, 8, 128), Budget(300, 40, 128), Budget(500, 200, 128)),
     "infer-masked": (Budget(60, 10, 128), Budget(200, 60, 128), Budget(500, 300, 128)),
     # flows: points of the toy an epoch; steps without noise; test pictures of short runs
-    "flow-toy": (Budget(20, 2560, 128), Budget(40, 10000, 256), Budget(40, 10000, 256)),
+    "flow-toy": (Budget(15, 2560, 128), Budget(40, 10000, 256), Budget(40, 10000, 256)),
     "flow-needle": (Budget(11, 2000, 50), Budget(30, 2000, 50), Budget(30, 2000, 50)),
     "flow-preprocessing": (Budget(3, 2000, 100), Budget(5, 10000, 128), Budget(20, None, 256)),
     "flow-mlp": (Budget(2, 2000, 100), Budget(3, 10000, 128), Budget(20, None, 256)),

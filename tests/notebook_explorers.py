@@ -21,6 +21,7 @@ from coursekit.data import DataSet, Split, prepare
 from coursekit.inference import DiagonalGaussian
 from coursekit.models.autoencoder import mlp_autoencoder
 from coursekit.models.cvae import mlp_cvae
+from coursekit.models.flows import mlp_flow
 from coursekit.models.vae import conv_vae, mlp_vae
 from coursekit.models.writing import number_image
 from coursekit.plots import coarse
@@ -118,6 +119,18 @@ cvae.eval()
     "labels": Shown(
         "05", "label_sliders", 6, "active = list(range(cvae.latent_size))", ("decode_label",)
     ),
+    "interpolation": Shown(
+        "06",
+        "interpolation",
+        3,
+        """\
+best_flow = shipped("flow-realnvp-5", data) or mlp_flow(5, shape=data.shape)
+best_flow.eval()
+with torch.no_grad():
+    z_digits, _ = best_flow.encode((data.test.pictures[:10].float() + 0.5) / 256)
+""",
+    ),
+    "temperatures": Shown("06", "temperatures", 1),
 }
 
 

@@ -222,6 +222,9 @@ def test_buttons_change_the_picture(notebook, name):
     buttons = output.locator("button.widget-button:visible")
     if buttons.count():  # so that a reset has something to do
         move_sliders(page, output)
+    if name == "interpolation":  # two equal ends could be swapped without a trace
+        output.locator(".noUi-handle:visible").first.focus()
+        press(page, output, "Home")
     for index in range(buttons.count()):
         buttons.nth(index).focus()
         press(page, output, "Enter")

@@ -48,7 +48,11 @@ _ERRORS = {
     "math has functions for those.",
     "Expected parameter scale": "A standard deviation must be positive: what is yours made from?",
     "Dimension out of range": "There are fewer axes here than you name: their number may vary.",
+    "-1]' is invalid for input of size": "What is left does not fill rows of equal length: a mask "
+    "may leave each picture another number of entries.",
     "invalid for input of size": "A size stands there as a number: take it from the inputs.",
+    "does not require grad": "Ask which tensors have requires_grad: a copy has it only if you "
+    "switch it on, and nothing gets it inside no_grad.",
     "same dtype": "A tensor that you make has another precision than the inputs: give it theirs.",
     "torch.return_types": "Along an axis torch gives the values and their positions: take .values.",
     "can only concatenate tuple": "One of the two is a pair, as of values and positions: take "

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.explorers.canvas import SOFT, Axes, Canvas, mixed, number
-from coursekit.explorers.layout import Explorer, slider, whole_slider
+from coursekit.explorers.layout import Explorer, put, slider, whole_slider
 from coursekit.latent_space import slerp
 from coursekit.plots.display import BLUE, GREEN, GREY, VERMILLION
 from coursekit.plots.pictures import check_pictures, pictures_beside
@@ -158,7 +158,8 @@ def interpolation(decode: Decode, latents: Tensor, *, device: str = "cpu") -> Ex
     def swap() -> None:
         controls = explorer.controls
         begin, end = controls["begin"].value, controls["end"].value
-        controls["begin"].value, controls["end"].value = end, begin
+        put(controls["begin"], end)
+        put(controls["end"], begin)
 
     explorer = Explorer(
         "Three paths between two digits",
@@ -282,8 +283,8 @@ def temperatures(
         describe,
         width=2 * _LEFT + _ROW * (_THUMB + _GAP) - 4,
         buttons={
-            "coolest": lambda: setattr(explorer.controls["temperature"], "value", 0.0),
-            "the model's own": lambda: setattr(explorer.controls["temperature"], "value", 1.0),
+            "coolest": lambda: put(explorer.controls["temperature"], 0.0),
+            "the model's own": lambda: put(explorer.controls["temperature"], 1.0),
         },
     )
     return explorer

@@ -36,7 +36,7 @@ def slider(
     )
 
 
-def put(control: widgets.FloatSlider, value: float) -> None:
+def put(control: widgets.FloatSlider | widgets.IntSlider, value: float) -> None:
     """Set a slider from a button, without the browser sending it back.
 
     A slider that reports while it is moved also reports what it was set to, rounded to a step;

@@ -198,6 +198,36 @@ def only(index):
     return optimise_posterior
 
 
+def through_the_encoder(x, decode_logits, mu, log_var, noises, lr):
+    """Right numbers, by way of copies that are still attached."""
+    mu, log_var = mu.clone(), log_var.clone()
+    for noise in noises:
+        for value in (mu, log_var):
+            if not value.requires_grad:
+                value.requires_grad_()
+            value.retain_grad()
+        logits = decode_logits(mu + (log_var / 2).exp() * noise)
+        (log_bernoulli(x, logits) - kl(mu, log_var)).sum().backward()
+        mu, log_var = ((v + lr * v.grad).detach() for v in (mu, log_var))
+    return mu, log_var
+
+
+def naive(x, a, eps=0.0):
+    p = torch.sigmoid(a)
+    return (x * (p + eps).log() + (1 - x) * (1 - p + eps).log()).sum(1)
+
+
+def torch_cut_off(x, a):
+    return -F.binary_cross_entropy(a.sigmoid(), x, reduction="none").sum(1)
+
+
+def log_var_cut(low, high):
+    def optimise_posterior(x, decode_logits, mu, log_var, noises, lr):
+        return ascent_with()(x, decode_logits, mu, log_var.clamp(low, high), noises, lr)
+
+    return optimise_posterior
+
+
 bce = F.binary_cross_entropy_with_logits
 ascent.wrong(
     ("zeros", "whatever the inputs", lambda x, d, mu, v, n, lr: (0 * mu.detach(), 0 * v.detach())),
@@ -359,7 +389,36 @@ ascent.wrong(
     ("input switched on", "requires_grad switched on at its input mu", input_switched_on),
     ("in place", "in place", data_in_place),
     ("input moved and switched on", "requires_grad switched on", in_place),
+    ("through the encoder", "runs back through mu", through_the_encoder),
+    ("from the probability", "rounds to 0 or 1", ascent_with(likelihood=naive)),
+    (
+        "with a small constant",
+        "rounds to 0 or 1",
+        ascent_with(likelihood=lambda x, a: naive(x, a, 1e-7)),
+    ),
+    (
+        "torch's own, from the probability",
+        "rounds to 0 or 1",
+        ascent_with(likelihood=torch_cut_off),
+    ),
+    (
+        "logits cut off",
+        "the slope is lost",
+        ascent_with(likelihood=lambda x, a: log_bernoulli(x, a.clamp(-10, 10))),
+    ),
+    ("log_var cut off", "cutting it off", log_var_cut(-10, 10)),
+    ("log_var cut off above", "cutting it off", log_var_cut(-30, 10)),
     ("needs leaves", "history", needs_leaves),
 )
+# The probe's logits and variances are of ordinary size, and it reads numbers alone.
+ascent.check_only = {
+    "through the encoder": "the Gaussians are the right ones",
+    "from the probability": "the probe's logits are small",
+    "with a small constant": "the probe's logits are small",
+    "torch's own, from the probability": "the probe's logits are small",
+    "logits cut off": "the probe's logits are small",
+    "log_var cut off": "the probe's variances are of ordinary size",
+    "log_var cut off above": "the probe's variances are of ordinary size",
+}
 
 EXERCISES = [ascent]

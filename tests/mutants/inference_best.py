@@ -118,7 +118,34 @@ def stopped_in_place(elbos, patience):
     return top, stop
 
 
+def started_at(low):
+    """The best so far starts at a number."""
+
+    def keep_best(elbos, patience):
+        return step_by_step(elbos.clamp(min=low), patience)
+
+    return keep_best
+
+
+def until_the_first(elbos, patience):
+    _, stop = step_by_step(elbos, patience)
+    return elbos[: int(stop.min()) + 1].argmax(dim=0), stop.min().expand_as(stop)
+
+
+def by_masked_fill(elbos, patience):
+    """What comes after the stop is put out by -inf, which needs floats."""
+    _, stop = step_by_step(elbos, patience)
+    after_stop = torch.arange(len(elbos))[:, None] > stop
+    return elbos.masked_fill(after_stop, -torch.inf).argmax(dim=0), stop
+
+
+best.right("put out by -inf", by_masked_fill)
+
 best.wrong(
+    ("starts at 0", "a best so far that starts at 0", started_at(0.0)),
+    ("starts at -10,000", "starts at a number", started_at(-1e4)),
+    ("a gain of at least 1e-4", "small gain", walked(better=lambda v, top: v > top + 1e-4)),
+    ("all stop with the first", "with the first of them", until_the_first),
     (
         "best of all rows",
         "after the stop were never reached",
@@ -196,6 +223,8 @@ best.wrong(
 best.check_only = {
     "floats": "the rows are the right ones",
     "int32": "the rows are the right ones",
+    "starts at -10,000": "the probe's values are all above that",
+    "a gain of at least 1e-4": "the probe's gains are larger",
 }
 
 EXERCISES = [best]

@@ -174,6 +174,33 @@ def pictures_in_place(x, decoder, steps, lr, noises):
     return inferred()(x, decoder, steps, lr, noises)
 
 
+def switched(mode):
+    def infer_mean(x, decoder, steps, lr, noises):
+        getattr(decoder, mode)()
+        return inferred()(x, decoder, steps, lr, noises)
+
+    return infer_mean
+
+
+def one_history(x, decoder, steps, lr, noises):
+    """Right numbers, with the whole history attached."""
+    mu = torch.zeros_like(noises[0]).requires_grad_()
+    for noise in noises[:steps]:
+        elbo = log_bernoulli(x, decoder(mu + noise)) - mu.square().sum(1) / 2
+        (slope,) = torch.autograd.grad(elbo.sum(), [mu])
+        mu = mu + lr * slope
+    return mu
+
+
+def naive(x, a, eps=0.0):
+    p = torch.sigmoid(a)
+    return (x * (p + eps).log() + (1 - x) * (1 - p + eps).log()).sum(1)
+
+
+def nearly_naive(x, a):
+    return naive(x, a, 1e-7)
+
+
 bce = F.binary_cross_entropy_with_logits
 frozen.wrong(
     ("as published", "decoder's weights are changed", published),
@@ -185,6 +212,17 @@ frozen.wrong(
     ("left switched off", "is switched off afterwards", left_switched_off),
     ("all switched on", "switched on where it had been off", all_switched_on),
     ("one left switched off", "is switched off afterwards", first_weight_switched_off),
+    ("mode switched to evaluation", "in evaluation mode afterwards", switched("eval")),
+    ("mode switched to training", "in training mode afterwards", switched("train")),
+    ("leaf returned", "gradient history", lambda *a: inferred()(*a).requires_grad_()),
+    ("history attached", "gradient history", one_history),
+    ("from the probability", "rounds to 0 or 1", inferred(likelihood=naive)),
+    ("with a small constant", "rounds to 0 or 1", inferred(likelihood=nearly_naive)),
+    (
+        "logits cut off",
+        "the slope is lost",
+        inferred(likelihood=lambda x, a: log_bernoulli(x, a.clamp(-10, 10))),
+    ),
     ("decoder under no_grad", "stays at 0", under_no_grad),
     ("zeros", "stays at 0", lambda x, d, s, lr, n: torch.zeros_like(n[0])),
     ("descent", "descent", inferred(step=lambda value, slope, lr, t: value - lr * slope)),
@@ -257,5 +295,15 @@ frozen.wrong(
     ("nothing", "nothing (None)", lambda *a: None),
     ("noises in place", "in place", pictures_in_place),
 )
+# The probe's decoder has no mode that matters, its logits are small, and it reads numbers alone.
+frozen.check_only = {
+    "mode switched to evaluation": "the probe does not ask for the decoder's mode",
+    "mode switched to training": "the probe does not ask for the decoder's mode",
+    "leaf returned": "the means are the right ones",
+    "history attached": "the means are the right ones",
+    "from the probability": "the probe's logits are small",
+    "with a small constant": "the probe's logits are small",
+    "logits cut off": "the probe's logits are small",
+}
 
 EXERCISES = [frozen]

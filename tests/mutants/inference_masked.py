@@ -1,5 +1,7 @@
 """Answers to the exercise of notebook 04 on the log-likelihood of the pixels that are seen."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch.distributions import Bernoulli
@@ -105,6 +107,27 @@ masked.wrong(
             -F.binary_cross_entropy_with_logits(a, x, reduction="none").masked_fill(~seen, 0).sum(1)
         ),
     ),
+    (
+        "nan_to_num, then multiplied",
+        "Only nan is put out of x, and then",
+        lambda x, a, seen: (
+            -(F.binary_cross_entropy_with_logits(a, x.nan_to_num(), reduction="none") * seen).sum(1)
+        ),
+    ),
+    (
+        "nan replaced, then multiplied",
+        "Only nan is put out of x, and then",
+        lambda x, a, seen: (
+            -(
+                F.binary_cross_entropy_with_logits(
+                    a, torch.where(x.isnan(), 0.0, x), reduction="none"
+                )
+                * seen
+            ).sum(1)
+        ),
+    ),
+    ("logits cut off", "logits are cut off", lambda x, a, seen: right(x, a.clamp(-50, 50), seen)),
+    ("bits", "in bits", lambda x, a, seen: right(x, a, seen) / math.log(2)),
     ("mask not used", "mask is not used", lambda x, a, seen: each(x, a).sum(1)),
     (
         "nan put out, mask not used",
@@ -205,5 +228,10 @@ masked.wrong(
     ("logits in place", "in place", logits_in_place),
     ("no gradient", "no gradient reaches logits", no_gradient),
 )
+# The probe hides nan alone.
+masked.check_only = {
+    "nan_to_num, then multiplied": "the probe hides nan alone",
+    "nan replaced, then multiplied": "the probe hides nan alone",
+}
 
 EXERCISES = [masked]

@@ -25,7 +25,7 @@ from coursekit.checks.inference.climbing import (
 )
 from coursekit.checks.parts import binary, normal
 
-DECODER, HISTORY = "the decoder", "history"
+DECODER, SHIFT, HISTORY = "the decoder", "its shift", "history"
 PAIR = Pair(("mu", "log_var"), "(B, K)")
 
 
@@ -33,7 +33,7 @@ def _arguments(inputs: Inputs) -> tuple[Any, ...]:
     """Make a linear decoder, and give mu and log_var a history where the case asks for it."""
 
     def decode_logits(z: Tensor) -> Tensor:
-        return z @ inputs[DECODER]
+        return z @ inputs[DECODER] + inputs[SHIFT]
 
     mu, log_var = inputs["mu"], inputs["log_var"]
     if inputs[HISTORY]:
@@ -88,11 +88,29 @@ def _case(
         seed, rows, rows, (steps, *rows), (latents, x.shape[1]), dtype=x.dtype
     )
     inputs = {"x": x, "mu": mu, "log_var": 0.5 * log_var, "noises": noises, DECODER: weights}
+    inputs[SHIFT] = torch.zeros_like(x[0])
     clue = (
         "mu and log_var come from an encoder here, with a gradient history: start from copies "
         "without one."
     )
     return Case({**inputs, "lr": lr, HISTORY: history}, title, clue if history else "")
+
+
+def _saturated() -> Case:
+    """Logits in the hundreds, of which some are wrong."""
+    case = _case("a decoder with logits in the hundreds", 343, binary(342, 3, 8), 2, 3, 0.1)
+    (shift,) = normal(344, (8,))
+    clue = "Where logits are large, work with them, and never with a probability."
+    return replace(case, inputs={**case.inputs, SHIFT: 300 * shift}, clue=clue)
+
+
+def _wide() -> Case:
+    """Variances that are tiny, and variances that are huge."""
+    x = binary(345, 2, 5).double()
+    case = _case("log_var from -25 to 11, 2 steps of 1e-5", 346, x, 4, 2, 1e-5)
+    log_var = torch.linspace(-25, 11, 8, dtype=x.dtype).view(2, 4)
+    clue = "Take log_var as it is, far from 0 too: nothing asks for cutting it off."
+    return replace(case, inputs={**case.inputs, "log_var": log_var}, clue=clue)
 
 
 def _cases() -> list[Case]:
@@ -115,6 +133,8 @@ def _cases() -> list[Case]:
             "does on the way.",
         ),
         _case(encoded, 339, binary(338, 2, 7), 2, 2, 0.1, history=True),
+        _saturated(),
+        _wide(),
     ]
 
 
@@ -269,6 +289,15 @@ def _look_at_history(call: Call) -> None:
 def _look_at_inputs(call: Call) -> None:
     """Raise a `Finding` where an input asks for a gradient that did not before."""
     if call.case.inputs[HISTORY]:
+        for name, value in zip(PAIR.names, call.arguments[2:4], strict=True):
+            # value is a leaf times 1: the leaf stands where an encoder's weights would
+            leaf = value.grad_fn.next_functions[0][0].variable
+            if leaf.grad is not None:
+                raise Finding(
+                    f"{call.place}a gradient runs back through {name} into the encoder that it "
+                    "came from, and is left on its weights: start from copies without a history.",
+                    _HISTORY,
+                )
         return
     for name, value in zip(PAIR.names, call.arguments[2:4], strict=True):
         if value.requires_grad:

@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from coursekit.checks.engine import Case, Check, Function, Slip
 from coursekit.checks.inference.calls import Pair, run_looked
+from coursekit.checks.inference.walking import Rule, walk
 from coursekit.checks.parts import normal
 
 PAIR = Pair(("best", "stopped"), "(B,)", whole=True)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How one picture's values are walked through; the defaults are the right rule.
-
-    Args:
-        better: whether a value replaces the best one so far.
-        done: whether the walk ends, from the rows since the best one and the patience.
-        first: the first row that is a candidate.
-        against_last: whether a value is compared with the one before, not with the best.
-    """
-
-    better: Callable[[float, float], bool] = lambda value, best: value > best
-    done: Callable[[int, int], bool] = lambda since, patience: since >= patience
-    first: int = 0
-    against_last: bool = False
-
-
 RIGHT = Rule()
-
-
-def _walk(values: list[float], patience: int, rule: Rule) -> tuple[int, int]:
-    best = since_row = min(rule.first, len(values) - 1)
-    for row in range(best, len(values)):
-        if rule.against_last:
-            if row > 0 and rule.better(values[row], values[row - 1]):
-                since_row = row
-        elif row > best and rule.better(values[row], values[best]):
-            since_row = row
-        if row > best and rule.better(values[row], values[best]):
-            best = row
-        if rule.done(row - since_row, patience):
-            return best, row
-    return best, len(values) - 1
 
 
 def _found(rule: Rule = RIGHT) -> Function:
     """Best and stopped of each picture, joined."""
 
     def both(elbos: Tensor, patience: int) -> Tensor:
-        rows = [_walk(column, patience, rule) for column in elbos.T.tolist()]
+        rows = [walk(column, patience, rule) for column in elbos.T.tolist()]
         return torch.tensor(rows, dtype=torch.float64)
 
     return both
@@ -84,7 +52,7 @@ def _together(elbos: Tensor, patience: int) -> Tensor:
 
 
 def _columns(*columns: list[float]) -> Tensor:
-    return torch.tensor(columns).T.contiguous()
+    return torch.tensor(columns, dtype=torch.float32).T.contiguous()
 
 
 def _cases() -> list[Case]:
@@ -124,10 +92,16 @@ def _cases() -> list[Case]:
             "patience that runs out at the last row, or would after it",
         ),
         case(
-            _columns(*([0.0, gain, 0, 0, 0] for gain in (5e-4, 5e-3, 0.05, 0.5))),
+            _columns(*([0.0, gain, 0, 0, 0] for gain in (5e-8, 5e-6, 5e-5, 5e-4, 5e-3, 0.05, 0.5))),
             2,
             "gains of different sizes",
             "Any larger value is the new best, however little it is larger.",
+        ),
+        case(
+            (walks[1].float() - 20) * 1e30,
+            2,
+            "ELBOs that are very low",
+            "With what does the best so far start: with row 0's own value, or with a number?",
         ),
     ]
 
@@ -182,7 +156,21 @@ CHECK = Check(
                 "A small gain is not counted as one: any larger value is the new best.",
                 _TIES,
             )
-            for least in (1e-3, 1e-2, 0.1, 1.0)
+            for least in (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+        ),
+        Slip(
+            lambda elbos, patience: _right(elbos.clamp(min=0.0), patience),
+            "ELBOs are negative: a best so far that starts at 0 beats them all.",
+            _START,
+        ),
+        *(
+            Slip(
+                lambda elbos, patience, low=low: _right(elbos.clamp(min=low), patience),
+                "A best so far that starts at a number beats every ELBO below it: row 0's own "
+                "value is the start.",
+                _START,
+            )
+            for low in (-1.0, -1e2, -1e3, -1e4, -1e5, -1e6, -1e9, -1e10, -1e12)
         ),
         Slip(
             _found(Rule(done=lambda since, patience: since > patience)),
@@ -296,6 +284,17 @@ CHECK = Check(
             ),
             "All pictures run until the last of them stops: each stops on its own.",
             _OWN,
+        ),
+        *(
+            Slip(
+                _changed(change),
+                "All pictures stop with the first of them that does: each stops on its own.",
+                _OWN,
+            )
+            for change in (
+                lambda b, s, e, p: (b, s.min().expand_as(s)),
+                lambda b, s, e, p: (e[: int(s.min()) + 1].argmax(dim=0), s.min().expand_as(s)),
+            )
         ),
         Slip(
             lambda elbos, patience: _right(-elbos, patience),

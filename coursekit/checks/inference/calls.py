@@ -31,7 +31,7 @@ class Call:
     @property
     def place(self) -> str:
         """How a message about this call begins."""
-        return f"for {self.case.name()} "
+        return f"for {self.case.name()}: "
 
     @property
     def agrees(self) -> bool:

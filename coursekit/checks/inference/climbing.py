@@ -8,9 +8,10 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy, softplus
 
 from coursekit.checks.engine import Function, Slip
+from coursekit.checks.vae.bernoulli import cut_off, guarded
 
 Decoder = Callable[[Tensor], Tensor]
 Size = Callable[[Tensor], float]
@@ -34,6 +35,7 @@ class Way:
         alternate: whether log_var's gradient is taken after mu has moved.
         through: whether a gradient flows through the noise's scale.
         moves: whether mu and whether log_var moves.
+        likelihood: log p of each pixel, from x and the logits.
     """
 
     push: Size = _one
@@ -45,17 +47,17 @@ class Way:
     alternate: bool = False
     through: bool = True
     moves: tuple[bool, bool] = (True, True)
+    likelihood: Callable[[Tensor, Tensor], Tensor] = lambda x, logits: x * logits - softplus(logits)
 
 
 RIGHT = Way()
 
 
-def _push(x: Tensor, decode: Decoder, z: Tensor) -> Tensor:
+def _push(x: Tensor, decode: Decoder, z: Tensor, way: Way) -> Tensor:
     """Gradient of log p(x|z) with respect to z."""
     with torch.enable_grad():
         z = z.detach().requires_grad_()
-        logits = decode(z)
-        (slope,) = torch.autograd.grad((x * logits - softplus(logits)).sum(), [z])
+        (slope,) = torch.autograd.grad(way.likelihood(x, decode(z)).sum(), [z])
     return slope
 
 
@@ -64,7 +66,7 @@ def slopes(
 ) -> tuple[Tensor, Tensor]:
     """Gradients of the ELBO with respect to mu and log_var."""
     scale = torch.exp(way.half * log_var)
-    push = way.push(x) * _push(x, decode, mu + scale * noise)
+    push = way.push(x) * _push(x, decode, mu + scale * noise, way)
     to_mu = push - way.pull(x) * mu
     to_log_var = -way.pull(x) * (torch.exp(log_var) - 1) / 2
     if way.through:
@@ -125,7 +127,31 @@ def _size(x: Tensor) -> float:
 _SIGN = "Is the ELBO to grow or to shrink, and what does your step do to it? Print it."
 SUM = "If one picture stands in the batch twice, does any step change? It must not."
 TERMS = "The ELBO has two terms, and each has a gradient: print them one by one for one step."
+STABLE = "Which function of torch works from the logits, and never forms the probability?"
 PLAIN = "Plain ascent: the number before the gradient is lr, always, and nothing is remembered."
+
+
+def _torch_cut_off(x: Tensor, p: Tensor) -> Tensor:
+    """Log-probability of each pixel by torch's own function of the probability."""
+    return -binary_cross_entropy(p, x, reduction="none")
+
+
+def _of_probability(
+    x: Tensor, logits: Tensor, likelihood: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    return likelihood(x, torch.sigmoid(logits))
+
+
+def _cut(x: Tensor, logits: Tensor, most: float) -> Tensor:
+    return RIGHT.likelihood(x, logits.clamp(-most, most))
+
+
+_PROBABILITY: list[Callable[[Tensor, Tensor], Tensor]] = [
+    guarded,
+    cut_off,
+    _torch_cut_off,
+    *(partial(guarded, epsilon=10.0**-digits) for digits in (4, 5, 6, 7, 8, 10, 12)),
+]
 
 # Wrong ways, what to say to them, and where to look.
 _WAYS: list[tuple[Way, str, str]] = [
@@ -232,6 +258,23 @@ _WAYS: list[tuple[Way, str, str]] = [
         Way(length=lambda t: 0.5),
         "The steps are half as long as asked: is there a factor before the gradient besides lr?",
         PLAIN,
+    ),
+    *(
+        (
+            Way(likelihood=partial(_of_probability, likelihood=likelihood)),
+            "Where logits are large the slope is lost: a probability rounds to 0 or 1, or the "
+            "logits are cut off. Work with the logits as they are.",
+            STABLE,
+        )
+        for likelihood in _PROBABILITY
+    ),
+    *(
+        (
+            Way(likelihood=partial(_cut, most=most)),
+            "The logits are cut off: take them as they are, however large.",
+            STABLE,
+        )
+        for most in (5.0, 10.0, 20.0, 30.0, 50.0)
     ),
 ]
 

@@ -18,7 +18,7 @@ from coursekit.checks.inference.climbing import PLAIN, RIGHT, SUM, Way, adam, cl
 from coursekit.checks.parts import binary, normal
 
 WEIGHTS = ("first", "second", "shift")
-FROZEN = "frozen before"
+FROZEN, MODE = "frozen before", "in training mode"
 
 
 class Network(nn.Module):
@@ -37,7 +37,7 @@ class Network(nn.Module):
 
 def _arguments(inputs: Inputs) -> tuple[Any, ...]:
     first, second, shift = (inputs[name].detach() for name in WEIGHTS)
-    decoder = Network(first, second, shift, inputs[FROZEN])
+    decoder = Network(first, second, shift, inputs[FROZEN]).train(inputs[MODE])
     return inputs["x"], decoder, inputs["steps"], inputs["lr"], inputs["noises"]
 
 
@@ -86,21 +86,26 @@ def _case(
     lr: float,
     rows: int = 0,
     frozen: str = "",
+    training: bool = True,
+    saturated: float = 1.0,
 ) -> Case:
     hidden, pixels = 4, x.shape[1]
     first, second, shift, noises = normal(
         seed, (latents, hidden), (hidden, pixels), (pixels,), (rows or steps, len(x), latents)
     )
-    weights = dict(zip(WEIGHTS, (first, second, shift), strict=True))
+    weights = dict(zip(WEIGHTS, (first, second, saturated * shift), strict=True))
     inputs = {"x": x, "steps": steps, "lr": lr, "noises": noises, **weights, FROZEN: frozen}
-    return Case(inputs, title)
+    clue = "Where logits are large, work with them, and never with a probability."
+    return Case({**inputs, MODE: training}, title, clue if saturated > 1 else "")
 
 
 def _cases() -> list[Case]:
     return [
         _case("one white pixel, K = 1, one step of 0.1", 361, torch.ones(1, 1), 1, 1, 0.1),
         _case("4 pictures of 9 pixels, K = 2, 4 steps of 0.1", 363, binary(362, 4, 9), 2, 4, 0.1),
-        _case("3 pictures, K = 3, 3 steps of 0.2", 365, binary(364, 3, 6), 3, 3, 0.2),
+        _case(
+            "3 pictures, K = 3, 3 steps of 0.2", 365, binary(364, 3, 6), 3, 3, 0.2, training=False
+        ),
         _case(
             "2 pictures, 3 steps, more rows of noise than steps",
             367,
@@ -118,6 +123,16 @@ def _cases() -> list[Case]:
             2,
             0.1,
             frozen="first",
+        ),
+        _case(
+            "a decoder with logits in the hundreds",
+            371,
+            binary(370, 3, 8),
+            2,
+            3,
+            0.1,
+            training=False,
+            saturated=300.0,
         ),
     ]
 
@@ -215,6 +230,16 @@ CHECK = Check(
 )
 
 
+def _look_at_result(call: Call) -> None:
+    """Raise a `Finding` where the means have a gradient history."""
+    if isinstance(call.value, Tensor) and call.value.requires_grad:
+        raise Finding(
+            f"{call.place}your mu still has a gradient history, or asks for a gradient: numbers "
+            "alone were asked, cut off from how they came about.",
+            "Which of torch's functions cuts a history off?",
+        )
+
+
 def _look_at_decoder(call: Call) -> None:
     """Raise a `Finding` where the decoder is not what it was before the call."""
     decoder = call.arguments[1]
@@ -236,6 +261,15 @@ def _look_at_decoder(call: Call) -> None:
                 "Note each weight's own state before you change it, or ask for mu's gradient alone "
                 "so that nothing need be switched.",
             )
+    if decoder.training != call.case.inputs[MODE]:
+        now_in, before = (
+            ("training", "evaluation") if decoder.training else ("evaluation", "training")
+        )
+        raise Finding(
+            f"{call.place}the decoder is in {now_in} mode afterwards, and was in {before} mode "
+            "before: leave it as it was.",
+            "Is the mode yours to choose here? If you switch it, note what it was before.",
+        )
     for parameter in now.values():
         if parameter.grad is not None:
             kind = "a .grad of zeros is" if not parameter.grad.any() else "gradients are"
@@ -250,4 +284,4 @@ def _look_at_decoder(call: Call) -> None:
 def frozen_decoder_bug(function: Function) -> None:
     """Check `infer_mean(x, decoder, steps, lr, noises) -> (B, K)`."""
     __tracebackhide__ = True
-    run_looked("frozen-decoder-bug", CHECK, function, [_look_at_decoder])
+    run_looked("frozen-decoder-bug", CHECK, function, [_look_at_decoder, _look_at_result])

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
 
-from coursekit.checks.engine import Case, Check, Function, Inputs, Slip
+from coursekit.checks.engine import Check, Function, Slip
 from coursekit.checks.findings import Finding
 from coursekit.checks.inference.calls import Call, run_looked
-from coursekit.checks.parts import batch_slips, binary, grey, normal
+from coursekit.checks.inference.hidden import arguments, cases
+from coursekit.checks.parts import batch_slips
 from coursekit.checks.vae.bernoulli import cut_off, guarded
-
-HIDDEN = "hidden pixels"  # "kept" or "nan"
-
-
-def _arguments(inputs: Inputs) -> tuple[Any, ...]:
-    """Put nan where nothing is seen, in the cases that ask for it."""
-    x, logits, seen = (inputs[name] for name in ("x", "logits", "seen"))
-    if inputs[HIDDEN] == "nan":
-        x = torch.where(seen, x, torch.full_like(x, torch.nan))
-    return x, logits, seen
 
 
 def _right(x: Tensor, logits: Tensor, seen: Tensor) -> Tensor:
@@ -36,66 +26,6 @@ def _right(x: Tensor, logits: Tensor, seen: Tensor) -> Tensor:
 
 def _each(x: Tensor, logits: Tensor) -> Tensor:
     return x * logits - torch.nn.functional.softplus(logits)
-
-
-def _case(title: str, seed: int, x: Tensor, seen: Tensor, hidden: str, size: float = 1.0) -> Case:
-    (logits,) = normal(seed, x.shape, dtype=x.dtype)
-    clue = "Hidden pixels must not matter, whatever x holds there." if hidden == "nan" else ""
-    return Case({"x": x, "logits": size * logits, "seen": seen, HIDDEN: hidden}, title, clue)
-
-
-def _masks(seed: int, *shape: int) -> Tensor:
-    return grey(seed, *shape) > 0.5
-
-
-def _cases() -> list[Case]:
-    small = {
-        "x": torch.tensor([[1.0, 0.0]]),
-        "logits": torch.tensor([[0.0, 3.0]]),
-        "seen": torch.tensor([[True, False]]),
-        HIDDEN: "kept",
-    }
-    own = _masks(312, 4, 7)
-    own[0], own[1] = True, False
-    return [
-        Case(small, "x = [[1., 0.]], logits = [[0., 3.]], seen = [[True, False]]"),
-        _case(
-            "4 pictures of 7 pixels, of which one is seen whole and one not at all",
-            313,
-            binary(311, 4, 7),
-            own,
-            "kept",
-        ),
-        _case(
-            "4 pictures of 4 pixels and one mask for all, of shape (4,)",
-            315,
-            binary(314, 4, 4),
-            torch.tensor([True, False, True, True]),
-            "kept",
-        ),
-        _case(
-            "3 pictures of 8 pixels, nan where they are hidden",
-            317,
-            binary(316, 3, 8),
-            _masks(318, 3, 8),
-            "nan",
-        ),
-        _case(
-            "5 pictures in float64 and one mask for all, nan where they are hidden",
-            320,
-            binary(319, 5, 6).double(),
-            torch.arange(6) < 3,
-            "nan",
-        ),
-        _case(
-            "2 pictures with logits in the hundreds",
-            322,
-            binary(321, 2, 12),
-            _masks(323, 2, 12),
-            "kept",
-            size=200.0,
-        ),
-    ]
 
 
 def _where(
@@ -136,8 +66,8 @@ _AXES = "Over which axis are pixels summed, and which axis is the pictures' own?
 
 CHECK = Check(
     reference=_right,
-    cases=_cases,
-    arguments=_arguments,
+    cases=cases,
+    arguments=arguments,
     slopes=("logits",),
     look=_WHICH,
     slips=[
@@ -146,6 +76,21 @@ CHECK = Check(
             "A hidden nan poisons the sum: 0 times nan is nan, so multiplying by the mask does "
             "not put it out.",
             _NAN,
+        ),
+        *(
+            Slip(
+                lambda x, logits, seen, put_out=put_out: (_each(put_out(x), logits) * seen).sum(
+                    dim=1
+                ),
+                "Only nan is put out of x, and then x is multiplied by the mask: inf, or a number "
+                "as large as torch puts in its place, is not put out so. Let the mask say what is "
+                "replaced.",
+                _NAN,
+            )
+            for put_out in (
+                torch.nan_to_num,
+                lambda x: torch.where(x.isnan(), torch.zeros_like(x), x),
+            )
         ),
         Slip(_where(), "The hidden pixels are counted too: the mask is not used.", _WHICH),
         Slip(
@@ -292,6 +237,19 @@ CHECK = Check(
                 ),
             )
         ),
+        *(
+            Slip(
+                _seen_only(lambda x, logits, most=most: _each(x, logits.clamp(-most, most))),
+                "The logits are cut off: take them as they are, however large.",
+                _STABLE,
+            )
+            for most in (10.0, 20.0, 30.0, 50.0, 100.0)
+        ),
+        Slip(
+            lambda x, logits, seen: _right(x, logits, seen) / torch.tensor(2.0).log(),
+            "That is in bits: nats were asked.",
+            "Which base has the logarithm in a nat?",
+        ),
         Slip(
             lambda x, logits, seen: _right(x, logits, seen).exp(),
             "That is the probability itself: its logarithm was asked.",
@@ -308,11 +266,11 @@ def _look_at_gradient(call: Call) -> None:
     if not value.requires_grad:
         return
     (slope,) = torch.autograd.grad(value.sum(), [logits], allow_unused=True)
-    if slope is not None and x.isnan().any() and slope.isnan().any():
+    if slope is not None and not x.isfinite().all() and slope.isnan().any():
         raise Finding(
             f"{call.place}the value is right, but the gradient that reaches logits is nan: what "
             "was put out after the product still stands in the product's slope, and 0 times nan "
-            "is nan.",
+            "is nan, as is 0 times inf.",
             "Mend x where it is hidden BEFORE it meets the logits, and put the product out too.",
         )
 
