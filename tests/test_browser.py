@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import statistics
 import time
 from functools import partial
@@ -164,7 +165,9 @@ def test_every_explorer_of_the_notebooks_is_tested_here():
 def test_every_slider_follows_the_arrow_keys(notebook, name):
     page, folder, _ = notebook
     output = explorer(page, name)
-    labels = output.locator(".widget-slider .widget-label").all_inner_texts()
+    labelled = output.locator(".widget-slider .widget-label")
+    labelled.filter(has_text=re.compile(r"\S")).first.wait_for()  # they are drawn a little later
+    labels = labelled.all_inner_texts()
     assert all(label.strip() for label in labels), labels
     assert move_sliders(page, output) == SLIDERS[name]
     assert_no_error(page, output)

@@ -264,7 +264,9 @@ def test_own_recipe_makes_sense(name: str) -> None:
 def test_every_reference_of_a_model_has_a_recipe() -> None:
     measured = {figure.id(name) for name, plan in RECIPES.items() for figure in plan.figures}
     for key in references():
-        benchmark = key.startswith("speed/") or key == "inference/seconds_1000x500"
+        benchmark = key.startswith("speed/") or key in (
+            "inference/seconds_1000x500", "flow-toy/test_bpd_median5",
+        )  # fmt: skip
         assert benchmark or key in measured, key
 
 

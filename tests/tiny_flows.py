@@ -21,7 +21,7 @@ def lively(model: M, seed: int = 0, size: float = 0.3) -> M:
     """The same model with noise on all its weights and histograms: fresh couplings do nothing."""
     with tiny.seeded(seed), torch.no_grad():
         for parameter in model.parameters():
-            parameter += size * torch.randn_like(parameter)
+            parameter += size * torch.randn(parameter.shape)  # in one order whatever the layout
         for module in model.modules():
             if isinstance(module, MarginalGaussian):
                 module.logits += torch.randn_like(module.logits)
