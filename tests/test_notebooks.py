@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,22 @@ def stale_markers(notebook):
         except CourseError:
             stale.append(cell["id"])
     return stale
+
+
+def numbers_that_are_none(notebook):
+    """The cells whose stored output prints nan where a figure should stand."""
+    found = []
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            parts = (
+                output.get("text", ""),
+                data.get("text/plain", ""),
+                data.get("text/markdown", ""),
+            )
+            if re.search(r"\bnan\b", " ".join(map(text, parts))):
+                found.append(cell["id"])
+    return found
 
 
 def ruff(path):
@@ -83,6 +100,10 @@ def test_its_code_is_linted_and_formatted(path):
 
 def test_its_setup_cell_is_that_of_all_notebooks(path):
     assert setup_cell(load(path)) == setup_cell(load(NOTEBOOKS[0]))
+
+
+def test_no_figure_is_nan(path):
+    assert numbers_that_are_none(load(path)) == []
 
 
 # Each rule, broken on purpose ------------------------------------------------
@@ -179,6 +200,16 @@ def test_a_broken_notebook_is_caught(change, words):
     found = broken(change)
     assert len(found) == 1, found
     assert words in found[0]
+
+
+def test_nan_is_caught_wherever_it_is_printed():
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": ["loss: ", "nan nats\n"]},
+        {"output_type": "display_data", "data": {"text/markdown": "| NICE | nan |"}},
+        {"output_type": "execute_result", "data": {"text/plain": "finance 1.0"}},
+    ]
+    cells = [{"id": str(k), "cell_type": "code", "outputs": [o]} for k, o in enumerate(outputs)]
+    assert numbers_that_are_none({"cells": cells}) == ["0", "1"]
 
 
 def test_a_file_of_1_5_megabytes_is_caught():
