@@ -103,7 +103,8 @@ def test_its_setup_cell_is_that_of_all_notebooks(path):
 
 
 def test_no_figure_is_nan(path):
-    assert numbers_that_are_none(load(path)) == []
+    on_purpose = {"beta-edges"}  # 02 shows what 0 times log 0 gives
+    assert set(numbers_that_are_none(load(path))) <= on_purpose
 
 
 # Each rule, broken on purpose ------------------------------------------------
