@@ -6,6 +6,7 @@ An encoder maps pictures (B, C, H, W) to `(mu, log_var)`, each (B, K); a decoder
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -263,6 +264,12 @@ def conv_decoder(
         layers += [nn.Conv2d(head, out, 1)]
     network = nn.Sequential(*layers).to(memory_format=torch.channels_last)
     return Decoder(network, latent_size, shape)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's parameters are, or its buffers if it has none; the CPU without either."""
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def count_parameters(module: nn.Module) -> int:

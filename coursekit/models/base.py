@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from coursekit.errors import CourseError
+from coursekit.networks import device_of
 
 
 class Model(nn.Module):
@@ -30,8 +30,7 @@ class Model(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the model's parameters are, and where its inputs have to be."""
-        tensors = itertools.chain(self.parameters(), self.buffers())
-        return next((tensor.device for tensor in tensors), torch.device("cpu"))
+        return device_of(self)
 
     def loss(
         self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None

@@ -23,6 +23,29 @@ class Condition(nn.Module):
         """The condition of each picture, (B, M), from pictures (B, C, H, W) and labels (B,)."""
         return x.new_zeros(len(x), 0)
 
+    def check(self, c: Tensor, count: int | None = None) -> None:
+        """Raise unless c holds this condition for so many pictures, (count, M); any, if None.
+
+        Raises:
+            CourseError: naming the shape that came and the one wanted.
+        """
+        if c.ndim != 2 or c.shape[1] != self.size or count not in (None, len(c)):
+            wanted = "B" if count is None else count
+            raise CourseError(
+                f"The condition has shape {tuple(c.shape)}; expected ({wanted}, {self.size})"
+                ", as model.condition(x, y) makes it."
+            )
+
+    def by_turns(self, n: int, device: torch.device | None = None) -> Tensor:
+        """Conditions for n samples that nobody chose, (n, M): labels by turns 0, 1, 2, ...
+
+        Raises:
+            CourseError: if n is below 1, or where there is no condition without a picture.
+        """
+        if n < 1:
+            raise CourseError(f"n is {n}; it must be at least 1.")
+        return torch.zeros(n, self.size, device=device)
+
     def hidden(self) -> Tensor | None:
         """Which values have to be explained, bool (1, C, H, W); all if None."""
         return None
@@ -60,6 +83,11 @@ class Labels(Condition):
             if len(bad):
                 raise CourseError(f"The label {bad[0]} is not between 0 and {self.size - 1}.")
         return F.one_hot(y.long(), self.size).float()
+
+    def by_turns(self, n: int, device: torch.device | None = None) -> Tensor:
+        """One-hot labels 0, 1, 2, ..., by turns, (n, classes)."""
+        super().by_turns(n, device)  # looks at n
+        return self.one_hot(torch.arange(n, device=device) % self.size)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """(B, classes); the pictures are not looked at."""
@@ -113,6 +141,12 @@ class Quadrants(Condition):
         """(B, M): the seen values, row by row."""
         check_pictures(x, self.shape, "the condition")
         return x.flatten(1).index_select(1, self.places)
+
+    def by_turns(self, n: int, device: torch.device | None = None) -> Tensor:
+        """A picture that is seen in part has to be given."""
+        raise CourseError(
+            "This model completes pictures: call sample_given with the part that is seen."
+        )
 
     def hidden(self) -> Tensor:
         """Bool (1, C, H, W), true where a value is not seen."""

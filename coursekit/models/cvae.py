@@ -58,23 +58,16 @@ class CVAE(Model):
         self.standard = StandardNormal(latent_size)
         self.likelihood = make_likelihood(likelihood)
 
-    def _check_condition(self, c: Tensor, count: int) -> None:
-        if c.shape != (count, self.condition.size):
-            raise CourseError(
-                f"The condition has shape {tuple(c.shape)}; expected {(count, self.condition.size)}"
-                ", as model.condition(x, y) makes it."
-            )
-
     def encode(self, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x, c), each (B, K)."""
         check_pictures(x, self.shape, "encoder")
-        self._check_condition(c, len(x))
+        self.condition.check(c, len(x))
         mu, log_var = self.encoder(torch.cat([x.flatten(1), c], dim=1)).chunk(2, dim=1)
         return mu, log_var
 
     def parameters_of(self, z: Tensor, c: Tensor) -> Tensor:
         """The likelihood's parameters of p(x|z, c), (B, P * C, H, W)."""
-        self._check_condition(c, len(z))
+        self.condition.check(c, len(z))
         return self.decoder(torch.cat([z, c], dim=1)).reshape(len(z), -1, *self.shape[1:])
 
     def decode(self, z: Tensor, c: Tensor) -> Tensor:
@@ -83,7 +76,7 @@ class CVAE(Model):
 
     def prior_of(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of p(z|c), each (B, K)."""
-        self._check_condition(c, len(c))
+        self.condition.check(c, len(c))
         if self.prior is None:
             zeros = c.new_zeros(len(c), self.latent_size)
             return zeros, zeros
@@ -210,15 +203,8 @@ class CVAE(Model):
             CourseError: where the condition is a part of a picture: then use `sample_given`; or
                 if n is below 1.
         """
-        if isinstance(self.condition, Quadrants):
-            raise CourseError(
-                "This model completes pictures: call sample_given with the part that is seen."
-            )
-        if n < 1:
-            raise CourseError(f"n is {n}; it must be at least 1.")
-        empty = torch.zeros(n, *self.shape, device=self.device)
-        y = torch.arange(n, device=self.device) % max(1, self.condition.size)
-        return self.sample_given(self.condition(empty, y), mean, temperature, generator)
+        c = self.condition.by_turns(n, self.device)
+        return self.sample_given(c, mean, temperature, generator)
 
 
 class Completer(Model):

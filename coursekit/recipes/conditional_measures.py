@@ -14,7 +14,7 @@ from coursekit.models.classifier import DigitClassifier
 from coursekit.models.conditions import Labels
 from coursekit.models.cvae import CVAE, Completer
 from coursekit.models.vae import VAE
-from coursekit.recipes.measures import Measure, Run, Value, pictures_of
+from coursekit.recipes.measures import Measure, Run, Value, mean_and_error, pictures_of
 from coursekit.recipes.plan import Figure
 
 
@@ -22,10 +22,6 @@ def _test_pictures(run: Run, limit: int | None) -> Tensor:
     """The one fixed draw (seed 0) that all figures of the test set are measured on."""
     generator = torch.Generator().manual_seed(0)
     return prepare(run.data.test.pictures, run.prepare, generator)[:limit]
-
-
-def _mean(values: Tensor) -> Value:
-    return values.double().mean().item(), values.double().std().item() / math.sqrt(len(values))
 
 
 def _share(right: Tensor) -> Value:
@@ -42,7 +38,7 @@ def _gap(part: Callable[[Gap], Tensor]) -> Callable[[Figure, Run], Value]:
                 run.model, _test_pictures(run, figure.limit), samples=figure.samples,
                 generator=torch.Generator().manual_seed(0), progress=True,
             )  # fmt: skip
-        return _mean(part(run.kept[key]))
+        return mean_and_error(part(run.kept[key]))
 
     return value
 
@@ -58,14 +54,14 @@ def _conditional(figure: Figure, run: Run) -> Value:
         run.model, x, run.data.test.labels[: len(x)], samples=figure.samples,
         proposal=figure.kind.removeprefix("cll-"), generator=torch.Generator().manual_seed(0),
     )  # fmt: skip
-    return _mean(-values)
+    return mean_and_error(-values)
 
 
 @torch.no_grad()
 def _exact(figure: Figure, run: Run) -> Value:
     assert isinstance(run.model, Completer)
     x = _test_pictures(run, figure.limit)
-    return _mean(torch.cat([run.model.loss(part) for part in x.split(1000)]))
+    return mean_and_error(torch.cat([run.model.loss(part) for part in x.split(1000)]))
 
 
 def _accuracy(_figure: Figure, run: Run) -> Value:

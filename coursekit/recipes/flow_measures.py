@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -11,15 +10,19 @@ from tqdm import tqdm
 
 from coursekit.data import prepare
 from coursekit.errors import CourseError
+from coursekit.inference import log_mean_exp
 from coursekit.ledger import records
 from coursekit.models.flows import Flow
-from coursekit.recipes.measures import Measure, Run, Value, pictures_of
+from coursekit.recipes.measures import Measure, Run, Value, mean_and_error, pictures_of
 from coursekit.recipes.plan import Figure
 
 
 def _log_weights(figure: Figure, run: Run) -> Tensor:
     """Log p - log q of `figure.samples` draws of noise for each test picture, (S, N) nats."""
     assert isinstance(run.model, Flow)
+    key = f"flow-{figure.samples}-{figure.limit}"
+    if key in run.kept:
+        return run.kept[key]
     device, test = run.model.device, run.data.test
     generator = torch.Generator(device).manual_seed(0)
     pictures, labels = test.pictures[: figure.limit], test.labels[: figure.limit]
@@ -29,13 +32,13 @@ def _log_weights(figure: Figure, run: Run) -> Tensor:
     ):  # fmt: skip
         x = prepare(part.to(device), "grey")
         parts.append(run.model.log_weights(x, y.to(device), figure.samples, generator).cpu())
-    return torch.cat(parts, dim=1).double()
+    run.kept[key] = torch.cat(parts, dim=1).double()
+    return run.kept[key]
 
 
 def _bits(run: Run, nats: Tensor) -> Value:
     assert isinstance(run.model, Flow)
-    bits = run.model.bits_per_dim(nats)
-    return bits.mean().item(), bits.std().item() / math.sqrt(len(bits))
+    return mean_and_error(run.model.bits_per_dim(nats))
 
 
 def _mean_of_draws(figure: Figure, run: Run) -> Value:
@@ -43,8 +46,7 @@ def _mean_of_draws(figure: Figure, run: Run) -> Value:
 
 
 def _importance_weighted(figure: Figure, run: Run) -> Value:
-    log_w = _log_weights(figure, run)
-    return _bits(run, math.log(figure.samples) - log_w.logsumexp(dim=0))
+    return _bits(run, -log_mean_exp(_log_weights(figure, run)))
 
 
 def _above(key: str) -> Callable[[Figure, Run], Value]:

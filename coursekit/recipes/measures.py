@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,12 @@ class Measure:
 def pictures_of(figure: Figure) -> str:
     """Which test pictures a figure is measured on, in words."""
     return "whole test set" if figure.limit is None else f"first {figure.limit:,} test pictures"
+
+
+def mean_and_error(values: torch.Tensor) -> Value:
+    """Mean over pictures and its standard error, in double precision."""
+    values = values.double()
+    return values.mean().item(), values.std().item() / math.sqrt(len(values))
 
 
 def _train(figure: Figure, run: Run) -> Value:

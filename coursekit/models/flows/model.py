@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -12,10 +11,10 @@ from torch import Tensor, nn
 from coursekit.errors import CourseError
 from coursekit.likelihoods import gaussian_log_prob
 from coursekit.models.base import Model
-from coursekit.models.conditions import Condition, Labels
+from coursekit.models.conditions import Condition
 from coursekit.models.flows.bijections import Bijection
 from coursekit.models.flows.preprocessing import MarginalGaussian, UniformDequantiser
-from coursekit.networks import MNIST_SHAPE, Shape, check_pictures
+from coursekit.networks import MNIST_SHAPE, Shape, check_pictures, device_of
 
 
 class Density(nn.Module):
@@ -65,9 +64,7 @@ class Density(nn.Module):
             context: (n, M), or None.
             generator: source of the draws.
         """
-        tensors = itertools.chain(self.parameters(), self.buffers())
-        device = next((tensor.device for tensor in tensors), None)
-        z = torch.randn(n, self.size, generator=generator, device=device)
+        z = torch.randn(n, self.size, generator=generator, device=device_of(self))
         return self.bijection.inverse(temperature * self.std * z, context)
 
 
@@ -129,8 +126,8 @@ class Flow(Model):
 
     def log_prob(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Log-density of continuous pictures in [0, 1], (B,) nats: not the mass of 8-bit ones."""
-        z, logdet = self.encode(x, y)
-        return self.density.base_log_prob(z) + logdet
+        check_pictures(x, self.shape, "flow")
+        return self.density.log_prob(x, self._context(x, y))
 
     def loss(
         self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
@@ -146,9 +143,10 @@ class Flow(Model):
             Nats, (B,); `bits_per_dim` turns them into bits.
         """
         check_pictures(x, self.shape, "flow")
-        levels = (255 * x).round()
+        scaled = 255 * x
+        levels = scaled.round()
         if x.device.type == "cpu":  # elsewhere a look would make the device wait at each step
-            off = (255 * x - levels).abs() > 1e-2
+            off = (scaled - levels).abs() > 1e-2
             if (off | (levels < 0) | (levels > 255)).any():
                 raise CourseError(
                     "The loss of a flow takes grey pictures v/255 and adds its own noise; give "
@@ -180,11 +178,7 @@ class Flow(Model):
         Returns:
             Pictures, (B, C, H, W) in [0, 1].
         """
-        if c.ndim != 2 or c.shape[1] != self.condition.size:
-            raise CourseError(
-                f"The condition has shape {tuple(c.shape)}; expected (B, {self.condition.size}), "
-                "as model.condition(x, y) makes it."
-            )
+        self.condition.check(c)
         context = c if self.condition.size else None
         return self.density.sample(len(c), temperature, context, generator).clamp(0, 1)
 
@@ -199,11 +193,7 @@ class Flow(Model):
 
         Arguments as for `sample_given`.
         """
-        if n < 1:
-            raise CourseError(f"n is {n}; it must be at least 1.")
-        c = torch.zeros(n, 0, device=self.device)
-        if isinstance(self.condition, Labels):
-            c = self.condition.one_hot(torch.arange(n, device=self.device) % self.condition.size)
+        c = self.condition.by_turns(n, self.device)
         return self.sample_given(c, mean, temperature, generator)
 
     @torch.no_grad()
