@@ -99,11 +99,13 @@ def importance_bound(
     samples: int,
     generator: torch.Generator | None = None,
     chunk: int = 1000,
+    proposal: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """The importance-weighted bound on log p(x) with S samples, IWAE-S.
 
     L_S(x) = log 1/S sum_s w_s,  w_s = p(x|z_s) p(z_s) / q(z_s|x),  z_s ~ q(z|x)
-    E[L_1] is the ELBO; E[L_S] grows with S towards log p(x) and never passes it.
+    E[L_1] is the ELBO; E[L_S] grows with S towards log p(x) and never passes it, whatever q is;
+    how fast it grows depends on q.
 
     Args:
         model: has encode, decoder, prior, likelihood, shape.
@@ -111,16 +113,31 @@ def importance_bound(
         samples: S.
         generator: source of the draws.
         chunk: latents decoded at a time: the memory depends on it, not on S or B.
+        proposal: mean and log-variance of q, each (B, K); the encoder's where None.
 
     Returns:
         Nats, (B,).
 
+    Raises:
+        CourseError: x has another shape or holds no picture, samples or chunk is below 1, or the
+            proposal has not a row for each picture.
+
     Source: Burda et al., Importance Weighted Autoencoders (2016), equation 8.
     """
     _check(model, x, samples, chunk)
+    if proposal is not None and any(len(part) != len(x) for part in proposal):
+        rows = " and ".join(f"{len(part):,}" for part in proposal)
+        raise CourseError(
+            f"importance_bound: the proposal has {rows} rows for {len(x):,} pictures; "
+            "give a mean and a log-variance for each."
+        )
     bounds = []
-    for part in x.split(chunk):
-        mu, log_var = model.encode(part)
+    for start in range(0, len(x), chunk):
+        part = x[start : start + chunk]
+        if proposal is None:
+            mu, log_var = model.encode(part)
+        else:
+            mu, log_var = (given[start : start + chunk] for given in proposal)
         draw = _posterior_weights(model, part, mu, log_var, generator)
         bounds.append(running_log_mean(draw, samples, chunk // len(part)))
     return torch.cat(bounds)

@@ -25,7 +25,7 @@ class Gap:
     Attributes:
         encoder: ELBO with the encoder's q(z|x), (B,) nats.
         optimised: ELBO with the q that was optimised for the picture, (B,) nats.
-        log_prob: IWAE-S, which stands for log p(x), (B,) nats.
+        log_prob: IWAE-S with draws from the optimised q; it stands for log p(x), (B,) nats.
         q: the optimised Gaussians.
 
     Source: Cremer et al., Inference Suboptimality in Variational Autoencoders (2018), section 3.
@@ -66,7 +66,9 @@ def inference_gap(
 
     The Gaussians are optimised from the encoder's answer, with learning rate 0.1 and then 0.01;
     every ELBO is then estimated with fresh noise, the same for both, so that what is reported is
-    not what was maximised.
+    not what was maximised. The importance-weighted bound draws, freshly too, from the optimised
+    Gaussians: with draws from the encoder's it would fall furthest below log p(x) where the
+    encoder is bad, and the approximation gap of such a picture could come out negative.
 
     Args:
         model: has encode, decoder, prior, likelihood; in evaluation mode.
@@ -100,5 +102,5 @@ def inference_gap(
             noise = torch.empty(1, *q.mu.shape, device=x.device).normal_(generator=generator)
             for total, each in zip(totals, (encoder, q), strict=True):
                 total += elbo(model.decoder, model.likelihood, model.prior, x, each, noise) / draws
-        log_prob = importance_bound(model, x, samples, generator)
+        log_prob = importance_bound(model, x, samples, generator, proposal=q)
     return Gap(totals[0], totals[1], log_prob, q)

@@ -113,7 +113,7 @@ def _cases() -> list[Case]:
     }
     dark = case(675, 3, 1, 3, 4, title="3 pictures of 3 x 4 pixels, nearly all black or white")
     black = torch.where(dark.inputs["v"] < 100, 0, 255).to(torch.uint8)
-    wraps = "A sum of whole numbers of type uint8 begins again at 0 after 255: see step 1."
+    wraps = "A sum of whole numbers of type uint8 begins again at 0 after 255."
     return [
         Case(one, "one picture of a single pixel of level 200, with noise of 0.75"),
         case(651, 4, 1, 3, 3, title="4 pictures of 3 x 3 pixels"),
@@ -124,7 +124,7 @@ def _cases() -> list[Case]:
             2,
             4,
             title="3 pictures with 2 channels of 2 x 4 pixels",
-            clue="Every value of every channel lies in a cell of its own: see step 3.",
+            clue="Every value of every channel lies in a cell of its own.",
         ),
         case(
             661,
@@ -144,9 +144,19 @@ def _cases() -> list[Case]:
     ]
 
 
-_X = "Look at step 1 above: where in its cell does x lie, and how wide is a cell?"
-_P = "Look at step 2 above: which density is at z, which at x, and what lies between the two?"
-_CELL = "Look at step 3 above: how small is a picture's cell, and how many values does it have?"
+_X = (
+    "A level is a cell of [0, 1] and not a point: without noise a density can grow without limit "
+    "at 256 points. So how wide is the cell of v, and where in it does the noise put x? (v is "
+    "uint8: whole numbers of that type begin again at 0 after 255.)"
+)
+_P = (
+    "The base says the log-density at z, and the flow's log-determinant is that of the map from x "
+    "to z: by the change of variables, do the two count the same way, or against each other?"
+)
+_CELL = (
+    "The mass of a level is the density times the volume of its cell, which is one in 256 wide in "
+    "each of a picture's values: how many nats does that add to the loss, for each of them?"
+)
 
 
 # What the flow is given, from v and the noise; what to say.
@@ -298,7 +308,8 @@ CHECK = Check(
     cases=_cases,
     arguments=_arguments,
     slopes=(FLOW, BASE),
-    look="Go through steps 1 to 3 above: what the flow sees, the density of that, and the cell.",
+    look="Three things are to be mended: what the flow sees of a level, how its density is made of "
+    "what the flow and the base answer, and what the volume of a cell does to the loss.",
     slips=[
         *_remaining(),
         *(Slip(_loss(seen), what, _X) for seen, what in _SEEN),
