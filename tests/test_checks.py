@@ -337,7 +337,7 @@ def probes_of(exercise):
     return [
         id
         for id, source in CELLS.sources["PROBE"].items()
-        if any(re.search(rf"\b{name}\(", source) for name in exercise.names)
+        if any(re.search(rf"(?<![\w.]){name}\(", source) for name in exercise.names)
     ]
 
 

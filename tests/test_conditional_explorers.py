@@ -219,12 +219,12 @@ def test_a_new_style_draws_once_and_keeps_to_the_sliders():
     assert all(abs(drawn[0][f"z{k}"]) <= 0.5 for k in range(6))
 
 
-def test_a_new_handwriting_is_another_one_of_the_same_number():
+def test_a_new_draw_is_another_one_of_the_same_number():
     explorer = EXPLORERS["write_number"]()
     first = png_of(explorer)
-    explorer.buttons["new handwriting"].click()
+    explorer.buttons["new draw"].click()
     assert png_of(explorer) != first
-    assert "2810393592" in explorer.caption.value and "handwriting 2" in explorer.caption.value
+    assert "2810393592" in explorer.caption.value and "draw 2" in explorer.caption.value
 
 
 def test_decoders_run_without_gradient():
@@ -284,11 +284,13 @@ def test_the_latent_is_called_as_one_wishes():
     explorer = explorers.label_sliders(decode, LATENTS, latents=(2,), name="noise")
     assert explorer.controls["z2"].description == "noise[2]"
     assert "noise of length" in explorer.caption.value
+    shown = " ".join(str(getattr(one, "value", "")) for one in everything(explorer))
+    assert "what does the noise?" in shown and "latents" not in shown
     assert png_of(explorer) != png_of(explorers.label_sliders(decode, LATENTS, latents=(2,)))
 
 
 def test_the_static_number_says_what_a_bad_entry_brings():
-    figure = explorers.write_number_static(write, temperatures=(0.0, 1.0), hands=2)
+    figure = explorers.write_number_static(write, temperatures=(0.0, 1.0), draws=2)
     assert len(figure.axes) == 4
     assert "'12a': number is '12a'; give digits." in figure._supxlabel.get_text()
     strips = [axes.images[0].get_array() for axes in figure.axes]

@@ -203,7 +203,7 @@ def _try(check: Check, case: Case, function: Function) -> Trial:
             raise
         trial.finding = Finding(
             place + wording.stopped(error) + (f" {case.clue}" if case.clue else ""),
-            "Print the shapes of all that enters this line.",
+            wording.look_stopped(error),
         )
     return trial
 
@@ -256,7 +256,7 @@ def _explain_shape(check: Check, trials: list[Trial]) -> None:
     problem = wording.shape_problem(trial.value, trial.right, trial.case.inputs, check.shape)
     raise Finding(
         f"for {trial.case.name()} {check.subject} {problem}",
-        "Print the shape after each operation, and compare it with the docstring.",
+        "Print shape and dtype after each operation, and compare them with the docstring.",
     )
 
 
@@ -281,7 +281,7 @@ def _explain(check: Check, function: Function, trials: list[Trial], failed: Tria
     else:
         start += f"; the right value is {wording.entry(failed.right, index)}."
         reason = wording.clue(failed.value.detach(), failed.case.clue, not failed.case.title)
-    score = f" It is right on {good} of {len(trials)} cases." if good else ""
+    score = f" It is right on {good} of {len(trials)} cases so far." if good else ""
     raise Finding(f"{start} {reason}{score}")
 
 

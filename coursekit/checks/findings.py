@@ -32,6 +32,11 @@ def not_written(error: NotImplementedError) -> bool:
     torch raises the same exception where an operation does not exist for a type (a minus before
     booleans, say); that is a mistake like any other. A `raise` statement tells the two apart.
     """
+    return by_statement(error)
+
+
+def by_statement(error: Exception) -> bool:
+    """Whether a `raise` statement made an error, and not an operation that failed."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from coursekit.checks.findings import by_statement
+
 CHANGED = (
     "changes its input {} in place: whoever called it finds other numbers there afterwards. "
     "Avoid operations whose name ends in an underscore, +=, and writing into an element."
@@ -38,6 +40,8 @@ UNUSED = "It does not change when {} changes: have you left that out?"
 # What an error of torch's usually means here.
 _ERRORS = {
     "in-place operation": "You change an input in place: write a new tensor instead.",
+    "modified inplace": "You change in place what a function has returned: write a new tensor "
+    "instead.",
     "modified by an inplace": "You change a tensor in place that the gradient needs: "
     "write a new tensor instead.",
     "call numpy() on tensor": "numpy breaks the gradient: stay with torch's functions.",
@@ -147,6 +151,10 @@ def _shape_reason(value: Tensor, right: Tensor, inputs: Mapping[str, Any]) -> st
     mine, batch = tuple(value.shape), tuple(right.shape)
     if mine in ((*batch, 1), (1, *batch)):
         return "An axis of length 1 is left over: drop it."
+    if value.numel() == right.numel() == 1 and value.dim() < right.dim():
+        return "An axis of length 1 is missing: did a squeeze, or a sum, remove it?"
+    if len(mine) > 1 and mine == batch[::-1]:
+        return "The axes are exchanged: which one comes first in the shape that was asked?"
     if value.numel() == 1:
         return "You reduced over the batch too: each picture keeps a number of its own."
     if value.dim() < right.dim():
@@ -199,6 +207,8 @@ def _offset(pairs: Sequence[tuple[Tensor, Tensor]]) -> str:
             f"It is too {'large' if first > 0 else 'small'} by {number(abs(first))} in every "
             "case: is a constant missing, or counted twice?"
         )
+    if all(len(difference) == 1 for difference, _ in apart):
+        return ""  # one number for each case is always off by an amount of its own
     return (
         "It is off by an amount that depends on the shape of the inputs only: "
         "how often is each constant counted?"
@@ -257,7 +267,32 @@ def stopped(error: Exception) -> str:
         if line:
             sentence += f' It happens in your line "{line}".'
         break
+    if _refused(error):
+        return f"{sentence} You refuse a case that is allowed."
     for fragment, advice in _ERRORS.items():
         if fragment in str(error):
             return f"{sentence} {advice}"
     return sentence
+
+
+def _refused(error: Exception) -> bool:
+    """Whether an error is a ValueError that the student's own code raises."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not isinstance(error, ValueError):
+        return False
+    path = Path(trace.tb_frame.f_code.co_filename).as_posix()
+    elsewhere = "lib/python" in path or "site-packages" in path
+    return not elsewhere and by_statement(error)
+
+
+def look_stopped(
+    error: Exception, look: str = "Print the shapes and types of all that enters this line."
+) -> str:
+    """Say where to look when the student's code stops; `look` where nothing special is known."""
+    if _refused(error):
+        return "What does the docstring allow, and which of your conditions does this case meet?"
+    if "inplace" in str(error) or "in-place" in str(error):
+        return "Which line ends in an underscore, has += or the like, or writes into an element?"
+    return look

@@ -177,14 +177,15 @@ def label_sliders(
     }
     for index in chosen:
         controls[f"z{index}"] = slider(f"{name}[{index}]", 0.0, -reach, reach, reach / 30)
+    called = name if len(name) == 1 else f"the {name}"
     explorer = Explorer(
-        "What does the label say, and what does z?",
+        f"What does the label say, and what does {called}?",
         controls,
         draw,
         describe,
         width=_WIDTH,
         buttons={"new style": new_style, "to the centre": centre},
-        headings={f"z{chosen[0]}": "latents"},
+        headings={f"z{chosen[0]}": "latents" if name == "z" else name},
     )
     return explorer
 

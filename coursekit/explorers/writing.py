@@ -45,16 +45,16 @@ def render_number(draw: Write, text: str, *, temperature: float = 1.0, seed: int
     Args:
         draw: text, temperature and seed to a picture (C, H, W * digits) in [0, 1]; it raises
             CourseError for a text that is no number.
-        text: what was typed; spaces at its ends do not count.
+        text: what was typed, as it is: a space is no digit.
         temperature: handed to `draw`.
-        seed: handed to `draw`; another one gives another handwriting.
+        seed: handed to `draw`; another one gives another draw.
 
     Returns:
         PNG bytes, 1176 x 536 dots; rows of ten digits.
     """
     canvas = Canvas(_WIDTH, _HEIGHT)
     try:
-        digits = _written(draw, text.strip(), temperature, seed)
+        digits = _written(draw, text, temperature, seed)
     except CourseError as error:
         canvas.text(_LEFT, 22, "Not a number that can be written", size=13, bold=True)
         lines = textwrap.wrap(str(error), 76, max_lines=10, placeholder=" ...")
@@ -62,7 +62,7 @@ def render_number(draw: Write, text: str, *, temperature: float = 1.0, seed: int
             canvas.text(_LEFT, 52 + 21 * index, line, size=13, colour=VERMILLION)
         return canvas.png()
     side = 112 if len(digits) <= _ROW // 2 else 56
-    title = f"temperature {number(temperature)}, handwriting {seed + 1}"
+    title = f"temperature {number(temperature)}, draw {seed + 1}"
     canvas.text(_LEFT, 18, title, size=13)
     for index, digit in enumerate(digits):
         row, column = divmod(index, _ROW)
@@ -73,7 +73,7 @@ def render_number(draw: Write, text: str, *, temperature: float = 1.0, seed: int
 def write_number(
     draw: Write, *, text: str = "2810393592", temperature: float = 1.0, hottest: float = 2.0
 ) -> Explorer:
-    """Type a number and see it written; turn the temperature; ask for another handwriting.
+    """Type a number and see it written; turn the temperature; ask for another draw.
 
     What is no number brings the library's own sentence in place of the picture.
 
@@ -94,14 +94,12 @@ def write_number(
 
     def describe(text: str, temperature: float) -> str:
         try:
-            _written(draw, text.strip(), temperature, seed)
+            _written(draw, text, temperature, seed)
         except CourseError as error:
             return str(error)
-        return (
-            f"The number {text.strip()}, temperature {number(temperature)}, handwriting {seed + 1}."
-        )
+        return f"The number {text}, temperature {number(temperature)}, draw {seed + 1}."
 
-    def new_hand() -> None:
+    def new_draw() -> None:
         nonlocal seed
         seed += 1
 
@@ -121,7 +119,7 @@ def write_number(
         render,
         describe,
         width=_WIDTH,
-        buttons={"new handwriting": new_hand},
+        buttons={"new draw": new_draw},
     )
 
 
@@ -130,16 +128,16 @@ def write_number_static(
     *,
     text: str = "2810393592",
     temperatures: Sequence[float] = (0.0, 0.5, 1.0, 1.5),
-    hands: int = 2,
+    draws: int = 2,
     bad: str = "12a",
 ) -> Figure:
-    """The static twin of `write_number`: temperatures and handwritings, and one bad entry.
+    """The static twin of `write_number`: temperatures and draws, and one bad entry.
 
     Args:
         draw: text, temperature and seed to a picture (C, H, W * digits) in [0, 1].
         text: the number.
         temperatures: a row of pictures for each.
-        hands: handwritings beside each other.
+        draws: how many beside each other.
         bad: an entry that is no number; the sentence it brings is written below.
 
     Raises:
@@ -148,8 +146,8 @@ def write_number_static(
     from coursekit.plots.display import new_figure, style
 
     with style():
-        figure = new_figure(4.3 * hands, 0.72 * len(temperatures) + 0.75)
-        panels = figure.subplots(len(temperatures), hands, squeeze=False)
+        figure = new_figure(4.3 * draws, 0.72 * len(temperatures) + 0.75)
+        panels = figure.subplots(len(temperatures), draws, squeeze=False)
         for row, temperature in zip(panels, temperatures, strict=True):
             for seed, panel in enumerate(row):
                 strip = torch.cat(_written(draw, text, temperature, seed), dim=2)
@@ -159,11 +157,11 @@ def write_number_static(
                     cmap="gray", vmin=0, vmax=1, interpolation="nearest",
                 )  # fmt: skip
                 panel.set_axis_off()
-                title = f"temperature {temperature:g}, handwriting {seed + 1}"
+                title = f"temperature {temperature:g}, draw {seed + 1}"
                 panel.set_title(title, size=9.5, pad=3)
         try:
             draw(bad, 1.0, 0)
         except CourseError as error:
-            said = "\n".join(textwrap.wrap(f"{bad!r}: {error}", 52 * hands))
+            said = "\n".join(textwrap.wrap(f"{bad!r}: {error}", 52 * draws))
             figure.supxlabel(said, size=9, color=VERMILLION, x=0.02, ha="left")
     return figure

@@ -146,6 +146,12 @@ def noise_in_place(x, c, encode, decode_logits, prior, noise):
     return log_likelihood(x, decode_logits(z, c)) - kl_each(mu, v, *prior(c)).sum(1)
 
 
+def mean_in_place(x, c, encode, decode_logits, prior, noise):
+    mu, v = encode(x, c)
+    mu.add_((v / 2).exp() * noise)
+    return log_likelihood(x, decode_logits(mu, c)) - kl_each(mu, v, *prior(c)).sum(1)
+
+
 def x_in_place(x, *a):
     return right(x.mul_(2).sub_(1).add_(1).div_(3), *a)
 
@@ -353,6 +359,19 @@ bound.wrong(
         "prior's log_var is taken for the log",
         reading(lambda v: v, lambda p: 2 * p),
     ),
+    (
+        "prior's log_var limited",
+        "around -8",
+        made(kl=lambda mu, v, m, p: kl_each(mu, v, m, p.clamp(-3, 4))),
+    ),
+    (
+        "constant added to the prior's variance",
+        "around -8",
+        made(kl=lambda mu, v, m, p: kl_each(mu, v, m, (p.exp() + 1e-5).log())),
+    ),
+    ("free bits", "has the divergence a floor", made(total=lambda each: each.sum(1).clamp(0.1))),
+    ("squeezed", "did a squeeze", lambda *a: right(*a).squeeze()),
+    ("in place, mean", "what a function has returned", mean_in_place),
     ("loss", "negative bound", lambda *a: -right(*a)),
     ("KL added", "it is added", made(join=lambda likelihood, kl: likelihood + kl)),
     ("cross-entropy", "cross-entropy", made(join=lambda likelihood, kl: -likelihood - kl)),

@@ -47,13 +47,20 @@ def by_arithmetic(number):
     return found
 
 
+def decimal(number):
+    return str(number) if str(number).isdecimal() else int("not a number")
+
+
+def plain(answer):
+    """Refuses what is beyond ASCII, and leaves the rest to an answer."""
+    return lambda number: answer(number if str(number).isascii() else "")
+
+
 digits.right("a pattern", right)
 digits.right("a set of characters", as_text)
-digits.right("int refuses", by_int)
+digits.right("int refuses", plain(by_int))
 digits.right("arithmetic for ints", by_arithmetic)
-digits.right(
-    "isdecimal", lambda n: [int(d) for d in str(n)] if str(n).isdecimal() else int("not a number")
-)
+digits.right("isdecimal", plain(lambda n: [int(d) for d in decimal(n)]))
 
 
 def on(change):
@@ -79,6 +86,41 @@ def arithmetic_of_ints(number):
         found.insert(0, number % 10)
         number //= 10
     return found
+
+
+def counted(number):
+    found = right(number)
+    if isinstance(number, str) or number == 0:
+        return found
+    places = range(int(math.log10(number)), -1, -1)
+    return [number // 10**place % 10 for place in places]
+
+
+def between_characters(number):
+    text = str(number)
+    if isinstance(number, str) and not "0" <= text <= "9":
+        raise ValueError(text)
+    return right(number)
+
+
+def last_first(number):
+    return right(number)[:: 1 if isinstance(number, str) else -1]
+
+
+def last_first_without_0(number):
+    return [] if number == 0 and right(number) else last_first(number)
+
+
+def pattern_of_any_script(number):
+    if isinstance(number, bool) or not re.fullmatch(r"\d+", str(number)):
+        raise ValueError(number)
+    return [int(character) for character in str(number)]
+
+
+def numeric(number):
+    if isinstance(number, bool) or not str(number).isnumeric():
+        raise ValueError(number)
+    return [int(character) for character in str(number)]
 
 
 def logarithm(number):
@@ -155,6 +197,10 @@ digits.wrong(
     ("last digit first, by arithmetic", "0 has none left", arithmetic),
     ("arithmetic, then reversed", "loop stop before", lambda n: arithmetic(n)[::-1]),
     ("arithmetic of ints, no 0", "0 has no digits here", arithmetic_of_ints),
+    ("ints reversed", "of an int come in the reverse", last_first),
+    ("ints reversed, no 0", "and 0 has none left", last_first_without_0),
+    ("digits counted by a logarithm", "19 numbers, not 18", counted),
+    ("the string between 0 and 9", "9 as well", between_characters),
     ("through int", "Zeros in front", lambda n: right(int("".join(map(str, right(n)))))),
     ("through int, reversed", "and zeros in front", lambda n: right(int(str(n)))[::-1]),
     ("zeros stripped", "Zeros in front", lambda n: right(n) and list(map(int, str(n).lstrip("0")))),
@@ -270,6 +316,15 @@ digits.wrong(
         "raised digits by code",
         "a raised two",
         generous(lambda n: isinstance(n, str) and n.isdigit(), lambda n: [ord(c) - 48 for c in n]),
+    ),
+    ("int refuses, in every script", "Other scripts", by_int),
+    ("isdecimal", "Other scripts", lambda n: [int(c) for c in decimal(n)]),
+    ("pattern of any script", "Other scripts", pattern_of_any_script),
+    ("isnumeric", "Other scripts", numeric),
+    (
+        "first and last character looked at",
+        "Other scripts",
+        generous(lambda n: isinstance(n, str) and n.isdecimal() and (n[0] + n[-1]).isascii()),
     ),
     ("None as 0", "None is neither", generous(lambda n: n is None, lambda n: [0])),
     ("lists as they are", "A list is neither", generous(lambda n: isinstance(n, list), list)),

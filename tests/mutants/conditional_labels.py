@@ -148,6 +148,8 @@ one_hot.wrong(
     ("torch's own guess", "floating-point", guarded(lambda y, k: F.one_hot(y))),
     ("ten classes", "10 places", guarded(lambda y, k: by_eye(y, 10))),
     ("one class too many", "too many", guarded(lambda y, k: by_eye(y, k + 1))),
+    ("double", "Tensor of torch.float64", guarded(lambda y, k: by_eye(y, k).double())),
+    ("half", "Tensor of torch.float16", guarded(lambda y, k: by_eye(y, k).half())),
     ("ints", "floating-point", guarded(lambda y, k: F.one_hot(y, k))),
     ("bools", "floating-point", guarded(lambda y, k: y[:, None] == torch.arange(k))),
     ("nested lists", "type list", guarded(lambda y, k: by_eye(y, k).tolist())),

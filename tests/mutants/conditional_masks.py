@@ -62,7 +62,7 @@ def by_blocks(observed, height, width):
 
 
 def by_hidden(observed, height, width):
-    if observed < 1 or observed > 3:
+    if observed < 1 or observed > 3 or observed % 1:
         raise ValueError(observed)
     if (height | width) & 1:
         raise ValueError("odd")
@@ -98,7 +98,44 @@ def asserted(observed, height, width):
     return sliced(observed, height, width)
 
 
+def by_thresholds(observed, height, width):
+    seen = sliced(1, height, width)
+    seen[: height // 2, : width // 2] = observed >= 2
+    seen[height // 2 :, width // 2 :] = observed >= 3
+    return seen
+
+
+def sides_exchanged(observed, height, width):
+    seen = torch.zeros(width, height, dtype=torch.bool)
+    for name in ("ll", "ul", "lr")[:observed]:
+        seen[quarters(height, width)[name]] = True
+    return seen
+
+
+def outside(k):
+    return k < 1 or k > 3
+
+
 masks.wrong(
+    (
+        "between two numbers",
+        "lies between",
+        guarded(by_thresholds, lambda k, h, w: outside(k) or h % 2 or w % 2),
+    ),
+    (
+        "number cut off",
+        "lies between",
+        guarded(
+            lambda k, h, w: sliced(int(k), h, w),
+            lambda k, h, w: outside(int(k)) or h % 2 or w % 2,
+        ),
+    ),
+    ("sides exchanged when made", "axes are exchanged", guarded(sides_exchanged)),
+    (
+        "sides that 4 does not divide refused",
+        "refuse a case that is allowed",
+        guarded(sliced, lambda k, h, w: k not in (1, 2, 3) or h % 4 or w % 2),
+    ),
     ("all seen", "whatever the inputs", of(torch.ones_like)),
     ("nothing seen", "whatever the inputs", of(torch.zeros_like)),
     ("seen and hidden exchanged", "Seen and hidden", of(torch.logical_not)),

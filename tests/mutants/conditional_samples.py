@@ -36,6 +36,7 @@ def one_at_a_time(label, n, decode_logits, noise, classes):
 samples.right("as mended", right)
 samples.right("torch's one-hot", by_torch)
 samples.right("one at a time", one_at_a_time)
+samples.right("by hand", made(last=lambda v: 1 / (1 + torch.exp(-v))))
 
 
 def with_number(label, n, decode_logits, noise, classes):
@@ -148,17 +149,26 @@ samples.wrong(
     ("noise changed", "in place", noise_in_place),
     ("logits", "Those are the logits", made(last=lambda logits: logits)),
     ("sigmoid twice", "applied twice", made(last=lambda v: torch.sigmoid(torch.sigmoid(v)))),
-    ("probability of black", "probabilities of black", made(last=lambda v: torch.sigmoid(-v))),
+    ("probability of black", "probabilities of no ink", made(last=lambda v: torch.sigmoid(-v))),
     ("exponential", "exponential of the logits", made(last=torch.exp)),
     ("softmax", "softmax", made(last=lambda v: v.softmax(1))),
     ("tanh", "tanh", made(last=torch.tanh)),
-    ("rounded", "black and white", made(last=lambda v: torch.sigmoid(v).round())),
+    ("rounded", "ink and no ink", made(last=lambda v: torch.sigmoid(v).round())),
     ("drawn", "drawn at random", drawn_pictures),
     ("clipped", "clipped", made(last=lambda v: v.clamp(0, 1))),
     ("averaged", "averaged", made(last=lambda v: torch.sigmoid(v).mean(0))),
     ("averaged for each", "averaged", made(last=lambda v: torch.sigmoid(v).mean(0).expand_as(v))),
     ("first alone", "first sample alone", made(last=lambda v: torch.sigmoid(v)[:1])),
     ("transposed", "exchanged", made(last=lambda v: torch.sigmoid(v).T)),
+    (
+        "sigmoid as a quotient",
+        "in a quotient",
+        made(last=lambda v: v.exp() / (1 + v.exp())),
+    ),
+    ("softmax of logit and 0", "in a quotient", made(last=lambda v: v.exp() / (v.exp() + 1))),
+    ("whole numbers", "must hold floats", made(lambda y, n, k: told(y, n, k).long())),
+    ("truth values", "must hold floats", made(lambda y, n, k: told(y, n, k).bool())),
+    ("half precision", "must hold floats", made(lambda y, n, k: told(y, n, k).half())),
     ("over all labels", "decode_logits takes z", best_of_all_labels),
     ("lists", "type list", made(last=lambda v: torch.sigmoid(v).tolist())),
     ("prints only", "return", made(last=lambda v: print(end=""))),

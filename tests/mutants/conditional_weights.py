@@ -66,6 +66,19 @@ def in_numpy(px, pz, qz):
     return torch.from_numpy(np.logaddexp.reduce(w, axis=0) - np.log(len(w)))
 
 
+def by_numbers(px, pz, qz):
+    found = []
+    for column in (px + pz - qz).T.tolist():
+        top = max(column)
+        found.append(top + math.log(sum(math.exp(w - top) for w in column) / len(column)))
+    return torch.tensor(found)
+
+
+@torch.no_grad()
+def without_gradient(*logs):
+    return right(*logs)
+
+
 def normalised(px, pz, qz):
     return torch.logsumexp(px + torch.log_softmax(pz - qz, dim=0), dim=0)
 
@@ -73,6 +86,11 @@ def normalised(px, pz, qz):
 def clamped(px, pz, qz):
     return log_mean((px + pz - qz).clamp(-700, 700))
 
+
+weights.right("numbers of Python", by_numbers)
+weights.right("no_grad", without_gradient)
+weights.right("numpy", in_numpy)
+weights.right("detached", lambda px, pz, qz: right(px, pz.detach(), qz.detach()).detach())
 
 weights.wrong(
     ("zeros", "whatever the inputs", then(lambda w: torch.zeros(w.shape[1]))),
@@ -165,13 +183,17 @@ weights.wrong(
     ("half precision", "right value is", then(lambda w: log_mean(w.half().float()))),
     ("no reduction", "Nothing was summed", then(lambda w: w - math.log(len(w)))),
     ("keepdim", "axis of length 1", then(lambda w: w.logsumexp(0, True) - math.log(len(w)))),
-    ("detached", "no gradient", then(lambda w: log_mean(w).detach())),
     (
-        "weights of the prior detached",
-        "no gradient reaches log_pz",
-        lambda px, pz, qz: right(px, pz.detach(), qz.detach()),
+        "small weights dropped",
+        "none may be dropped",
+        then(lambda w: log_mean(w.where(w > w.max(0).values - 10, -math.inf))),
     ),
-    ("numpy", "no gradient", in_numpy),
+    (
+        "quotients limited",
+        "no weight is to be limited",
+        lambda px, pz, qz: log_mean(px + (pz - qz).clamp(-40, 20)),
+    ),
+    ("squeezed", "did a squeeze", then(lambda w: log_mean(w).squeeze())),
     ("in place", "in place", in_place),
     ("prints only", "return", then(lambda w: print(end=""))),
 )

@@ -96,7 +96,9 @@ def _call(check: Check, case: Case, function: Function, listed: bool) -> _Result
         if isinstance(error, NotImplementedError) and not_written(error):
             raise
         what = place + wording.stopped(error) + (f" {case.clue}" if case.clue else "")
-        result.finding = Finding(what, "Print all that enters this line.")
+        result.finding = Finding(
+            what, wording.look_stopped(error, "Print all that enters this line.")
+        )
         return result
     changed = [name for name, value in case.inputs.items() if given[name] != value]
     problem = _kind_problem(result.value, listed)
@@ -144,7 +146,7 @@ def _explained(check: Check, results: list[_Result], failed: _Result) -> Finding
         if all(_agrees(slip.wrong, result) for result in usable):
             return Finding(f"{start}. {slip.what}", slip.look)
     good = sum(result.finding is None and result.mine == result.right for result in results)
-    score = f" It is right on {good} of {len(results)} cases." if good else ""
+    score = f" It is right on {good} of {len(results)} cases so far." if good else ""
     reason = _pattern(usable)
     if len(failed.mine) != len(failed.right):
         reason = f"Those are {len(failed.mine)} numbers, not {len(failed.right)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from coursekit.checks.parts import batch_slips, binary, normal
 from coursekit.checks.vae.bernoulli import cut_off, from_probability, guarded
 
 ENCODER, DECODER, PRIOR = "the encoder", "the decoder", "the prior"
+OFFSET = 0.4  # of the prior
 
 
 def _arguments(inputs: Inputs) -> tuple[Any, ...]:
@@ -40,7 +42,7 @@ def _arguments(inputs: Inputs) -> tuple[Any, ...]:
         return logits
 
     def prior(c: Tensor) -> tuple[Tensor, ...]:
-        return (c @ inputs[PRIOR] + 0.4).chunk(2, dim=1)
+        return (c @ inputs[PRIOR] + OFFSET).chunk(2, dim=1)
 
     for function in (encode, decode_logits, prior):
         function.__qualname__ = function.__name__  # as an error's message calls it
@@ -108,6 +110,28 @@ def _case(title: str, seed: int, x: Tensor, c: Tensor, latents: int, large: bool
     return Case(inputs, title, clue)
 
 
+def _narrow() -> Case:
+    """Priors with variances around e to the -8, the encoder's answers as they are elsewhere."""
+    case = _case(
+        "4 pictures whose priors are narrow", 221, binary(222, 4, 5), torch.eye(3)[[1, 0, 2, 1]], 2
+    )
+    case.inputs[PRIOR][:, 2:] -= 8
+    clue = (
+        "Where the condition tells much, the prior's log-variance is around -8: is it limited, or "
+        "something added to a variance?"
+    )
+    return replace(case, clue=clue)
+
+
+def _alike() -> Case:
+    """Two pictures; of the first, all empty, the encoder says what the prior says."""
+    x, c = binary(223, 2, 3), torch.eye(2)
+    x[0] = 0
+    case = _case("2 pictures, the first with q(z|x, c) = p(z|c)", 224, x, c, 2)
+    case.inputs[ENCODER][3] = case.inputs[PRIOR][0] + OFFSET
+    return replace(case, clue="Two equal Gaussians are 0 nats apart: has the divergence a floor?")
+
+
 def _cases() -> list[Case]:
     classes = torch.eye(3)[[2, 0, 0, 1]]
     part = binary(213, 3, 4)
@@ -115,7 +139,7 @@ def _cases() -> list[Case]:
     five = torch.eye(5, dtype=torch.float64)[[4, 1, 1, 0, 3]]
     one = torch.ones(1, 1)
     return [
-        _case("one picture of a single white pixel, K = 1", 211, one, one, 1),
+        _case("one picture of a single inked pixel, K = 1", 211, one, one, 1),
         _case("4 pictures of 9 pixels with 3 classes, K = 2", 212, binary(215, 4, 9), classes, 2),
         _case("3 pictures of which 4 pixels are the condition, K = 3", 216, whole, part, 3),
         _case(
@@ -128,12 +152,16 @@ def _cases() -> list[Case]:
         _case(
             "a decoder with logits in the hundreds", 219, binary(220, 2, 16), classes[:2], 3, True
         ),
+        _narrow(),
+        _alike(),
     ]
 
 
 _TOLD = "Look at steps 1, 3 and 4 above: which of the three networks are told the condition?"
 _PIXELS = "Look at step 3 above: what does the decoder give, and over what is summed?"
 _SIGN = "Look at step 5 above: which of the two terms helps the bound, and which one hurts?"
+_EACH = "Look at step 5 above: what does it say about each picture, and about the batch?"
+_SUMS = "Look at steps 3 and 4 above: over what is added up, and is anything averaged?"
 
 
 # How the two terms are joined, from (B, D) and (B, K); what to say; a hint.
@@ -159,21 +187,21 @@ _JOINS: list[tuple[Callable[[Tensor, Tensor], Tensor], str, str]] = [
     (lambda p, k: p.sum(1) - k.sum(1) / 2, "The divergence counts half.", LOOK_TERMS),
     (lambda p, k: p.mean(1) - k.sum(1), "The log-likelihood is a mean over the pixels.", _PIXELS),
     (lambda p, k: p.sum(1) - k.mean(1), "The divergence is a mean over the latents.", LOOK_KL),
-    (lambda p, k: p.mean(1) - k.mean(1), "Both terms are means: sums were asked.", _SIGN),
+    (lambda p, k: p.mean(1) - k.mean(1), "Both terms are means: sums were asked.", _SUMS),
     (
         lambda p, k: p.sum(1) - k.sum(),
         "The divergence is summed over the batch too: each picture has its own.",
-        _SIGN,
+        _EACH,
     ),
     (
         lambda p, k: p.sum(1) - k.sum(1).mean(),
         "The divergence is averaged over the batch: each picture has its own.",
-        _SIGN,
+        _EACH,
     ),
     (
         lambda p, k: p.sum() - k.sum(1),
         "The log-likelihood is summed over the batch too: each picture has its own.",
-        _PIXELS,
+        _EACH,
     ),
     (
         lambda p, k: p.mean() - k.sum(1),
@@ -183,7 +211,7 @@ _JOINS: list[tuple[Callable[[Tensor, Tensor], Tensor], str, str]] = [
     (
         lambda p, k: p.sum(1).mean() - k.sum(1),
         "The log-likelihood is averaged over the batch: each picture has its own.",
-        _PIXELS,
+        _EACH,
     ),
 ]
 # Who is told what, in place of the right one; and what to say.
@@ -239,11 +267,11 @@ CHECK = Check(
     "and ask of each who was told the condition, and whether sign and size can be right.",
     slips=[
         *(Slip(_bound(join=join), what, look) for join, what, look in _JOINS),
-        *batch_slips(_elbo, _SIGN),
+        *batch_slips(_elbo, _EACH),
         Slip(
             lambda x, *a: _elbo(x, *a) / x.shape[1],
             "It is divided by the number of pixels: nats for each picture were asked.",
-            _SIGN,
+            _SUMS,
         ),
         *(Slip(wrong, what, _TOLD) for wrong, what in _CONDITIONS),
         *(Slip(_bound(kl=kl), what, look) for kl, what, look in DIVERGENCES),

@@ -43,6 +43,8 @@ def _cases() -> list[Case]:
         case("0", "A single 0 is a digit to be drawn."),
         case("000", "In a string zeros may come first, and each is a digit to be drawn."),
         case(1000),
+        case("95", "Strings may begin with any digit, 9 as well."),
+        case(999_999_999_999_999_999),
         case(
             12345678901234567891,
             "A number may be longer than a float can tell exactly.",
@@ -67,6 +69,23 @@ CHECK = Check(
             _of(lambda number: _places(number)[::-1]),
             "The digits come in the reverse order: taking the last one off first turns the "
             "number round.",
+            _ORDER,
+        ),
+        Slip(
+            _of(
+                lambda number: _places(number)[::-1] if isinstance(number, int) else _places(number)
+            ),
+            "The digits of an int come in the reverse order: taking the last one off first turns "
+            "the number round.",
+            _ORDER,
+        ),
+        Slip(
+            _of(
+                lambda number: (
+                    _places(number)[:: -1 if isinstance(number, int) else 1] if number != 0 else []
+                )
+            ),
+            "The digits of an int come in the reverse order, and 0 has none left.",
             _ORDER,
         ),
         Slip(
@@ -157,6 +176,10 @@ _GENEROUS = (
     "Python's own functions are generous about what they take for a number: only the digits 0 to 9 "
     "may stand in a string."
 )
+_SCRIPTS = (
+    "Other scripts have digits of their own, and int, isdigit, isdecimal and many patterns take "
+    "them: only the characters 0 to 9 are labels."
+)
 _LETTERS = "Characters that are no digits are skipped, or taken for some: refuse the whole string."
 
 _ALLOWED = (
@@ -188,6 +211,9 @@ def _refusals() -> list[Refusal]:
         bad("2.0", _LETTERS),
         bad("²", "isdigit calls ² a digit, a raised two: only the characters 0 to 9 are labels."),
         bad("1²", "isdigit calls ² a digit, a raised two: only the characters 0 to 9 are labels."),
+        bad("٣", _SCRIPTS),
+        bad("\uff11\uff12", _SCRIPTS),
+        bad("1٣2", _SCRIPTS),
         bad(None, "None is neither an int nor a string."),
         bad([2, 4], "A list is neither an int nor a string, whatever stands in it."),
     ]

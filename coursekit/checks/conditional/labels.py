@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -41,7 +43,7 @@ _NAME = "A label is a name: what stands in the places of the other classes, and 
 CHECK = Check(
     reference=rows,
     cases=_cases,
-    shape="(B, classes)",
+    shape="(B, classes), of type torch.float32",
     look=_NAME,
     slips=[
         Slip(
@@ -189,8 +191,21 @@ def _refusals() -> list[Refusal]:
     ]
 
 
+def _single(function: Function) -> Function:
+    """The function with floats of another precision named as they are."""
+
+    def wrapped(*arguments: Any) -> Any:
+        value = function(*arguments)
+        other = type(value) is Tensor and value.is_floating_point()
+        if other and value.dtype != torch.float32:
+            return type(f"Tensor of {value.dtype}", (), {})()
+        return value
+
+    return wrapped if callable(function) else function
+
+
 def one_hot(function: Function) -> None:
     """Check `one_hot(labels, classes) -> (B, classes)`."""
     __tracebackhide__ = True
     look = "Which is the smallest label that is a class, and which the largest? Test for both."
-    run("one-hot", (CHECK, function), refusing(function, _refusals(), look))
+    run("one-hot", (CHECK, _single(function)), refusing(function, _refusals(), look))

@@ -206,11 +206,12 @@ CHECK = Check(
 _ODD = (
     "An odd side is let through: it cannot be halved, so look at height and at width, each alone."
 )
+_BETWEEN = "The number of quadrants is 1, 2 or 3, and nothing that lies between them."
 _COUNT = "Only 1, 2 and 3 quarters make sense here: too few or too many are let through."
 
 
 def _refusals() -> list[Refusal]:
-    def bad(observed: int, height: int, width: int, what: str) -> Refusal:
+    def bad(observed: float, height: int, width: int, what: str) -> Refusal:
         return Refusal({"observed": observed, "height": height, "width": width}, what)
 
     return [
@@ -218,6 +219,8 @@ def _refusals() -> list[Refusal]:
         bad(0, 4, 4, f"{_COUNT} With 0 nothing would be seen."),
         bad(-1, 4, 4, _COUNT),
         bad(7, 2, 6, _COUNT),
+        bad(1.5, 4, 4, _BETWEEN),
+        bad(2.5, 4, 4, _BETWEEN),
         bad(1, 3, 3, _ODD),
         bad(1, 5, 4, _ODD),
         bad(2, 4, 7, _ODD),

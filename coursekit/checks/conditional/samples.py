@@ -19,6 +19,9 @@ def _arguments(inputs: Inputs) -> tuple[Any, ...]:
     """Make a linear decoder from the weights among the inputs."""
 
     def decode_logits(z: Tensor, c: Tensor) -> Tensor:
+        if isinstance(c, Tensor) and c.dtype not in (torch.float32, torch.float64):
+            kind = str(c.dtype).removeprefix("torch.")
+            raise TypeError(f"decode_logits multiplies: c must hold floats (float32), not {kind}.")
         logits: Tensor = torch.cat([z, c], dim=1) @ inputs[DECODER]
         return logits
 
@@ -46,13 +49,26 @@ def _sample(
     return wrong
 
 
-def _case(label: int, n: int, classes: int, latents: int, seed: int, double: bool = False) -> Case:
+def _case(
+    label: int,
+    n: int,
+    classes: int,
+    latents: int,
+    seed: int,
+    double: bool = False,
+    far: bool = False,
+) -> Case:
+    """Random weights; `far`: logits in the hundreds."""
     kind = torch.float64 if double else torch.float32
     noise, decoder = normal(seed, (n, latents), (latents + classes, 5), dtype=kind)
+    decoder *= 300 if far else 1
     inputs = {"label": label, "n": n, "classes": classes, "noise": noise, DECODER: decoder}
     title = f"label {label} of {classes} classes, n = {n}, K = {latents}"
+    title += ", in float64" if double else ", logits in the hundreds" if far else ""
     clue = f"decode_logits takes z, here {n} x {latents}, and c, here {n} x {classes}."
-    return Case(inputs, title + (", in float64" if double else ""), clue)
+    if far:
+        clue = "An exponential of a logit in the hundreds is infinite: is it in a quotient?"
+    return Case(inputs, title, clue)
 
 
 def _cases() -> list[Case]:
@@ -62,6 +78,7 @@ def _cases() -> list[Case]:
         _case(0, 3, 3, 3, 243),
         _case(8, 6, 10, 4, 244),
         _case(3, 5, 5, 5, 245, double=True),
+        _case(2, 4, 4, 3, 246, far=True),
     ]
 
 
@@ -145,14 +162,14 @@ _LATENTS: list[tuple[Callable[[Tensor], Tensor], str]] = [
 ]
 # What is done with the logits; and what to say.
 _LAST: list[tuple[Callable[[Tensor], Tensor], str]] = [
-    (lambda logits: logits, "Those are the logits: probabilities of white were asked."),
+    (lambda logits: logits, "Those are the logits: probabilities of ink were asked."),
     (
         lambda logits: torch.sigmoid(torch.sigmoid(logits)),
         "The sigmoid is applied twice.",
     ),
     (
         lambda logits: torch.sigmoid(-logits),
-        "Those are the probabilities of black: the logits have the wrong sign.",
+        "Those are the probabilities of no ink: the logits have the wrong sign.",
     ),
     (lambda logits: logits.exp(), "An exponential of the logits is no probability."),
     (
@@ -162,7 +179,7 @@ _LAST: list[tuple[Callable[[Tensor], Tensor], str]] = [
     (lambda logits: torch.tanh(logits), "A tanh gives values from -1 to 1."),
     (
         lambda logits: (logits > 0).double(),
-        "The pictures are rounded to black and white: probabilities were asked.",
+        "The pictures are rounded to ink and no ink: probabilities were asked.",
     ),
     (lambda logits: logits.clamp(0, 1), "The logits are clipped: that makes no probability."),
     (
