@@ -94,7 +94,10 @@ CONDITIONAL_MEASURES: dict[str, Measure] = {
     ),
     "gap-approximation": Measure(
         _gap(lambda gap: gap.approximation),
-        _gap_words("IWAE-{samples} minus ELBO of the optimised q, 100 fresh draws"),
+        _gap_words(
+            "IWAE-{samples}, draws from the optimised q, minus ELBO of the optimised q, "
+            "100 fresh draws"
+        ),
     ),
     "gap-encoder": Measure(
         _gap(lambda gap: -gap.encoder), _gap_words("negative ELBO, 100 samples, encoder's q")
@@ -102,7 +105,9 @@ CONDITIONAL_MEASURES: dict[str, Measure] = {
     "gap-optimised": Measure(
         _gap(lambda gap: -gap.optimised), _gap_words("negative ELBO, 100 samples, optimised q")
     ),
-    "gap-iwae": Measure(_gap(lambda gap: -gap.log_prob), _gap_words("IWAE-{samples}")),
+    "gap-iwae": Measure(
+        _gap(lambda gap: -gap.log_prob), _gap_words("IWAE-{samples}, draws from the optimised q")
+    ),
     "cll-encoder": Measure(
         _conditional,
         lambda figure, _epochs: (
@@ -123,12 +128,19 @@ CONDITIONAL_MEASURES: dict[str, Measure] = {
             f"negative conditional log-likelihood, exact, {pictures_of(figure)}"
         ),
     ),
+    "cll-expected": Measure(
+        _exact,
+        lambda figure, _epochs: (
+            "negative conditional log-likelihood of the binarised hidden part, expected over its "
+            f"binarisations; the seen quadrants are told as grey values, {pictures_of(figure)}"
+        ),
+    ),
     "accuracy": Measure(_accuracy, lambda _figure, _epochs: "share right, whole test set"),
     "agreement": Measure(
         _agreement,
         lambda figure, _epochs: (
-            f"{figure.samples:,} mean pictures, z ~ p(z), labels 0 to 9 by turns; share that the "
-            "course's classifier reads as the label"
+            f"{figure.samples:,} mean pictures, labels 0 to 9 by turns, z drawn from the prior "
+            "that is told the label; share that the course's classifier reads as the label"
         ),
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from coursekit.recipes.plan import COSINE, IWAE, NELBO, Figure, Recipe
@@ -19,6 +20,12 @@ _GAP = tuple(
 )
 _ACCURACY = Figure("test_accuracy", "accuracy", "fraction")
 _AGREEMENT = Figure("classifier_agreement", "agreement", "fraction", samples=10_000)
+# what the figures of generated pictures stand beside
+_REAL = (
+    Figure("frechet_floor", "frechet-floor", "distance", key="frechet-floor"),
+    Figure("real_confident", "confident-real", "fraction", key="real/confident_fraction"),
+    Figure("noise_confident", "confident-noise", "fraction", key="noise/confident_fraction"),
+)
 _CLASSIFIER_FIT: dict[str, Any] = COSINE | {"epochs": 24, "lr": 3e-3}
 
 
@@ -46,10 +53,12 @@ def _quadrants(
 
 
 CONDITIONAL: dict[str, Recipe] = {
-    "classifier": Recipe("digit_classifier", {}, "grey", _CLASSIFIER_FIT, (_ACCURACY,)),
+    "classifier": Recipe("digit_classifier", {}, "grey", _CLASSIFIER_FIT, (_ACCURACY, *_REAL)),
     "classifier-digits": Recipe(
         "digit_classifier", {"channels": [8, 16, 32], "features": 64}, "grey",
-        _CLASSIFIER_FIT | {"epochs": 8}, (_ACCURACY,), dataset="digits",
+        _CLASSIFIER_FIT | {"epochs": 8},
+        (_ACCURACY, *(replace(part, key=f"{part.key}-digits") for part in _REAL)),
+        dataset="digits",
     ),
     "vae-mlp-dynamic": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [256, 256]}, "dynamic",
@@ -58,6 +67,12 @@ CONDITIONAL: dict[str, Recipe] = {
     "vae-mlp-dynamic-digits": Recipe(
         "mlp_vae", {"latent_size": 20, "hidden": [128, 128]}, "dynamic",
         COSINE | {"epochs": 20, "lr": 1e-3}, (NELBO,), dataset="digits",
+    ),
+    # what the quadrants are told is grey here: it shows what binarising them costs the baseline
+    "completer-quadrants-3-grey": Recipe(
+        "mlp_completer", {"hidden": [512, 512], "quadrants": 3, "dropout": 0.3}, "grey",
+        COSINE | {"epochs": 24, "lr": 1e-3}, (Figure("baseline_cll", "cll-expected"),),
+        ships=False,
     ),
     "cvae-labels": Recipe(
         "mlp_cvae",
