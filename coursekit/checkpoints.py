@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +23,12 @@ from coursekit.files import atomic_path, data_folder, locked, package_repository
 from coursekit.models.autoencoder import conv_denoiser, mlp_autoencoder
 from coursekit.models.base import Model
 from coursekit.models.classifier import digit_classifier
+from coursekit.models.code_prior import code_prior
 from coursekit.models.cvae import mlp_completer, mlp_cvae
 from coursekit.models.flows import conv_flow, mlp_flow
+from coursekit.models.gan import dcgan, mlp_gan
 from coursekit.models.vae import conv_vae, mlp_vae
+from coursekit.models.vqvae import vqvae
 
 BUILDERS: dict[str, Callable[..., Model]] = {
     "mlp_vae": mlp_vae,
@@ -36,6 +40,10 @@ BUILDERS: dict[str, Callable[..., Model]] = {
     "digit_classifier": digit_classifier,
     "mlp_flow": mlp_flow,
     "conv_flow": conv_flow,
+    "mlp_gan": mlp_gan,
+    "dcgan": dcgan,
+    "vqvae": vqvae,
+    "code_prior": code_prior,
 }
 MAX_BYTES = 8_000_000
 _PACKAGE = Path(__file__).parent
@@ -176,6 +184,52 @@ def samples_of(name: str) -> Tensor:
     return load_file(_check(_find(name, card), card))["pictures"].float() / 255
 
 
+def write_snapshots(snapshots: dict[int, Tensor], path: str | os.PathLike[str]) -> None:
+    """Write what a model drew during its training, whole or not at all.
+
+    Args:
+        snapshots: after which epoch -> uint8 pictures (N, C, H, W), always of the same latents.
+        path: the safetensors file.
+    """
+    with atomic_path(path) as temporary:
+        save_file({str(epoch): part.contiguous() for epoch, part in snapshots.items()}, temporary)
+
+
+def save_snapshots(name: str, written: Path) -> Path:
+    """Put a file of `write_snapshots` beside a checkpoint, and into its manifest entry.
+
+    Args:
+        name: of the checkpoint.
+        written: the file.
+
+    Returns:
+        The copy.
+    """
+    path = checkpoint_folder() / f"{name}-snapshots.safetensors"
+    with atomic_path(path) as temporary:
+        shutil.copyfile(written, temporary)
+    card = {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    update_card(name, {"snapshots": card})
+    return path
+
+
+def snapshots_of(name: str) -> dict[int, Tensor]:
+    """What a model drew of always the same latents during its training.
+
+    Returns:
+        After which epoch (0: before the first) -> pictures (N, C, H, W) in [0, 1], in order.
+
+    Raises:
+        CourseError: where the course has none of this name, or the file is damaged.
+    """
+    entry = manifest().get(name, {})
+    if "snapshots" not in entry:
+        raise CourseError(f"There are no snapshots of a training of {name!r}.")
+    card = entry["snapshots"] | {"command": entry["command"]}
+    stored = load_file(_check(_find(f"{name} (snapshots)", card), card))
+    return {epoch: stored[str(epoch)].float() / 255 for epoch in sorted(map(int, stored))}
+
+
 def update_card(name: str, card: Card) -> None:
     """Write fields of a manifest entry; the other fields stay."""
     with locked(_MANIFEST), atomic_path(_MANIFEST) as temporary:
@@ -288,7 +342,8 @@ def shipped(name: str, data: DataSet) -> Any | None:
     """Load the course's long run of a model on a data set, or say once why there is none.
 
     Args:
-        name: what the run on MNIST is called; that on other data is "classifier-digits", say.
+        name: what the run on MNIST is called; that on other data is "classifier-digits", say. Or
+            the whole name of a run on these very data, such as "vqvae-photos".
         data: the data set that the model must have been trained on.
 
     Returns:
@@ -298,7 +353,8 @@ def shipped(name: str, data: DataSet) -> Any | None:
     Raises:
         CourseError: if there is a file that does not match its sum.
     """
-    full = name if data.name == "mnist" else f"{name}-{data.name}"
+    own = data.name == "mnist" or name in available(data.name)
+    full = name if own else f"{name}-{data.name}"
     cards = manifest()
     if full in available(data.name):
         try:

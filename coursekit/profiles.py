@@ -67,6 +67,22 @@ _TABLE: dict[str, tuple[Budget, Budget, Budget]] = {
     "flow-preprocessing": (Budget(3, 2000, 100), Budget(5, 10000, 128), Budget(20, None, 256)),
     "flow-mlp": (Budget(2, 2000, 100), Budget(3, 10000, 128), Budget(20, None, 256)),
     "flow-test": (Budget(1, 300, 128), Budget(1, 2000, 128), Budget(1, None, 128)),
+    # GANs: in place of epochs the turns on the ring; pictures in each set that is judged
+    "gan-ring": (Budget(200, 2000, 128), Budget(1500, 2000, 128), Budget(4000, None, 128)),
+    "gan-mlp": (Budget(5, 2000, 50), Budget(20, 10000, 128), Budget(250, None, 128)),
+    "gan-dcgan": (Budget(1, 1000, 50), Budget(3, 10000, 128), Budget(30, None, 128)),
+    "gan-losses": (Budget(2, 2000, 100), Budget(5, 8000, 128), Budget(25, None, 128)),
+    "gan-collapse": (Budget(2, 2000, 50), Budget(8, 10000, 128), Budget(20, None, 128)),
+    "gan-wgan-gp": (Budget(1, 1000, 50), Budget(4, 10000, 128), Budget(50, None, 128)),
+    "gan-judged": (Budget(1, 400, 128), Budget(1, 2000, 128), Budget(1, 10000, 128)),
+    # VQ-VAEs: the run to watch, the short runs compared, digits and the priors over their codes
+    "vqvae": (Budget(2, 500, 10), Budget(4, 4000, 32), Budget(20, None, 128)),
+    "vqvae-study": (Budget(2, 160, 8), Budget(3, 1500, 16), Budget(5, 20000, 128)),
+    "vqvae-digits": (Budget(2, 700, 10), Budget(3, 5000, 25), Budget(15, None, 128)),
+    "vqvae-prior": (Budget(2, 300, 10), Budget(4, 3000, 25), Budget(30, None, 128)),
+    # test pictures of these runs, and samples that are judged
+    "vqvae-test": (Budget(1, 200, 128), Budget(1, 2000, 128), Budget(1, None, 128)),
+    "vqvae-samples": (Budget(1, 100, 128), Budget(1, 1000, 128), Budget(1, 10000, 128)),
     # test pictures on which the expensive estimators are measured
     "iwae": (Budget(1, 5, 128), Budget(1, 50, 128), Budget(1, 2000, 128)),
 }

@@ -20,9 +20,12 @@ from coursekit.checkpoints import shipped
 from coursekit.data import DataSet, Split, prepare
 from coursekit.inference import DiagonalGaussian
 from coursekit.models.autoencoder import mlp_autoencoder
+from coursekit.models.classifier import digit_classifier
 from coursekit.models.cvae import mlp_cvae
 from coursekit.models.flows import mlp_flow
+from coursekit.models.gan import dcgan
 from coursekit.models.vae import conv_vae, mlp_vae
+from coursekit.models.vqvae import vqvae
 from coursekit.models.writing import number_image
 from coursekit.plots import coarse
 
@@ -131,6 +134,35 @@ with torch.no_grad():
 """,
     ),
     "temperatures": Shown("06", "temperatures", 1),
+    "snapshots": Shown(
+        "07",
+        "snapshots",
+        1,
+        """\
+film = {0: pictures[:36], 2: pictures[36:72], 6: pictures[72:108]}
+film_logits = {"real": [0.1, 0.5, 0.9, 1.0, 1.1, 1.0], "made": [0.0, -0.4, -0.8, -1.0, -1.0, -0.9]}
+""",
+    ),
+    "walk": Shown(
+        "07",
+        "latent_walk",
+        1,
+        """\
+best_gan = (shipped("gan-dcgan", data) or dcgan(shape=data.shape)).eval()
+stops = best_gan.draw_latents(6, rng(9))
+reader = (shipped("classifier", data) or digit_classifier(shape=data.shape)).eval()
+""",
+    ),
+    "codes": Shown(
+        "08",
+        "code_map",
+        2,
+        """\
+vq_best = vqvae(8, 4, codes=64, size=4, shape=data.shape).eval()
+editable = prepare(data.test.pictures[:8], "grey")
+maps_best = vq_best.codes_of(editable)
+""",
+    ),
 }
 
 

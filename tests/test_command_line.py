@@ -100,12 +100,12 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from coursekit.recipes import running as recipes
+    from coursekit.recipes import loops
 
     def stop(*_args: Any, **_settings: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(recipes, "fit", stop)
+    monkeypatch.setattr(loops, "fit", stop)
     status, _, err = call(["train", "tiny"], capsys)
     assert status == 130
     assert "goes on" in err and "Traceback" not in err

@@ -50,7 +50,7 @@ def test_train_and_test_with_classes(root: Path, kept: Path) -> None:
     for i in range(5):
         picture(root / "test" / "cat" / f"{i}.png", 100 + i)
     loaded = load(f"folder:{root}", folder=kept)
-    assert loaded.class_names == ("cat", "dog") and loaded.title == "pictures of mine"
+    assert loaded.class_names == ("cat", "dog") and loaded.title == "pictures in mine"
     assert loaded.shape == (3, 4, 6) and loaded.name == f"folder:{root}"
     assert [len(s) for s in (loaded.train, loaded.validation, loaded.test)] == [20, 4, 5]
     assert sorted(numbers(loaded.train) + numbers(loaded.validation)) == list(range(24))
@@ -60,6 +60,26 @@ def test_train_and_test_with_classes(root: Path, kept: Path) -> None:
         assert split.labels.tolist() == [1 - n % 2 for n in numbers(split)]
     assert loaded.train.pictures[0, 1:, 0, 0].tolist() == [100, 200]
     assert loaded.train.pictures.dtype == torch.uint8
+
+
+def test_a_folder_of_the_data_folder_needs_no_path(
+    root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(6):
+        picture(kept / "mine" / f"{i}.png", i)
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    loaded = load("folder:mine", folder=kept)
+    assert (loaded.name, loaded.title) == ("folder:mine", "pictures in mine")
+    assert sum(len(s) for s in (loaded.train, loaded.validation, loaded.test)) == 6
+    # one at the path itself comes first
+    for i in range(9):
+        picture(elsewhere / "mine" / f"{i}.png", i)
+    loaded = load("folder:mine", folder=kept)
+    assert sum(len(s) for s in (loaded.train, loaded.validation, loaded.test)) == 9
+    with pytest.raises(CourseError, match="no folder 'yours'"):
+        load("folder:yours", folder=kept)
 
 
 @pytest.mark.parametrize("name", ["validation", "val"])

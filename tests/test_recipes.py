@@ -21,7 +21,17 @@ from coursekit.ledger import records, references
 from coursekit.likelihoods import bits_per_dim
 from coursekit.networks import count_parameters
 from coursekit.priors import VampPrior
-from coursekit.recipes import MEASURES, RECIPES, Figure, Recipe, build, measures, recipe, train
+from coursekit.recipes import (
+    MEASURES,
+    RECIPES,
+    Figure,
+    Recipe,
+    build,
+    loops,
+    measures,
+    recipe,
+    train,
+)
 from coursekit.recipes import running as recipes
 
 DATA = replace(tiny.data(), name="digits")
@@ -99,7 +109,7 @@ def test_a_large_network_sends_its_samples(place: Path, monkeypatch: pytest.Monk
     train("tiny", device="cpu")
     rows = records()
     change(monkeypatch, ships=False)
-    monkeypatch.setattr(recipes, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
+    monkeypatch.setattr(loops, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
     path = train("tiny", device="cpu")
     assert [entry.name for entry in path.parent.iterdir()] == ["tiny-samples.safetensors"]
     assert records() == rows
@@ -133,7 +143,7 @@ def test_several_seeds_give_mean_and_spread(place: Path) -> None:
 def test_a_second_call_repeats_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train("tiny", device="cpu")
     first = (place / "results.json").read_text(), (place / "manifest.json").read_text()
-    monkeypatch.setattr(recipes, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
+    monkeypatch.setattr(loops, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
     monkeypatch.setattr(measures, "evaluate", lambda *_a, **_k: pytest.fail("it measured again"))
     train("tiny", device="cpu")
     assert ((place / "results.json").read_text(), (place / "manifest.json").read_text()) == first
@@ -171,7 +181,7 @@ def test_an_interrupted_second_seed_keeps_the_first(
     def stop(*_args: Any, **_settings: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(recipes, "fit", stop)
+    monkeypatch.setattr(loops, "fit", stop)
     with pytest.raises(KeyboardInterrupt):
         train("tiny", seeds=2, device="cpu")
     assert (place / "runs" / "tiny-0.json").is_file()
@@ -199,7 +209,7 @@ def test_a_new_figure_is_measured_on_the_weights_there_are(
 ) -> None:
     train("tiny", device="cpu")
     before = records()
-    monkeypatch.setattr(recipes, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
+    monkeypatch.setattr(loops, "fit", lambda *_a, **_k: pytest.fail("it trained again"))
     new = Figure("test_elsewhere", "nelbo", "bits/dim", key="elsewhere/test_bpd")
     changed = replace(PLAN.figures[3], samples=7)
     change(monkeypatch, figures=(*PLAN.figures[:3], changed, new))
@@ -250,7 +260,7 @@ def test_own_recipe_makes_sense(name: str) -> None:
     plan = recipe(name)
     assert plan.builder in checkpoints.BUILDERS
     assert plan.prepare in PREPARATIONS
-    assert plan.dataset in ("mnist", "digits")
+    assert plan.dataset in ("mnist", "digits", "scenes", "folder:photos")
     assert name.endswith("-digits") == (plan.dataset == "digits")
     assert plan.fit["epochs"] >= 1 and plan.seeds >= 1
     assert json.loads(json.dumps(plan.arguments)) == plan.arguments, "the manifest holds it"

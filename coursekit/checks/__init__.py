@@ -4,7 +4,7 @@
 `CheckFailed` with the likely mistake; a second failure adds a stronger hint. Checks are worth no
 points: `engine` says how they work, `autoencoders` holds those of notebook 00, `vae` those
 of 01, `likelihoods` those of 02, `latents` those of 03, `inference` those of 04, `conditional`
-those of 05, `flows` those of 06.
+those of 05, `flows` those of 06, `gans` those of 07, `vqvae` those of 08.
 """
 
 from __future__ import annotations
@@ -34,6 +34,15 @@ from coursekit.checks.flows import (
     label_free_density,
     logit_preprocessing,
     three_paths,
+)
+from coursekit.checks.gans import (
+    bilinear_game,
+    discriminator_loss,
+    discriminator_step,
+    generator_losses,
+    gradient_penalty,
+    modes_covered,
+    optimal_discriminator,
 )
 from coursekit.checks.inference import (
     frozen_decoder_bug,
@@ -70,6 +79,15 @@ from coursekit.checks.vae import (
     negative_elbo_bugs,
     one_sample_elbo,
 )
+from coursekit.checks.vqvae import (
+    causal_mask,
+    ema_codebook,
+    nearest_code,
+    perplexity,
+    sample_codes,
+    straight_through,
+    vq_loss,
+)
 
 __all__ = [
     "CheckFailed",
@@ -79,8 +97,10 @@ __all__ = [
     "autoencoder_parameters",
     "bernoulli_from_logits",
     "beta_bug",
+    "bilinear_game",
     "bits_of_the_picture",
     "categorical_bins",
+    "causal_mask",
     "change_of_variables",
     "conditional_elbo",
     "conditional_log_likelihood",
@@ -90,12 +110,17 @@ __all__ = [
     "convolution_sizes",
     "denoising_bug",
     "discretised_logistic",
+    "discriminator_loss",
+    "discriminator_step",
+    "ema_codebook",
     "factor_prediction",
     "flow_loss_bug",
     "forget_failures",
     "frozen_decoder_bug",
     "gaussian_log_density",
     "gaussian_sample_bug",
+    "generator_losses",
+    "gradient_penalty",
     "importance_bound",
     "keep_best",
     "kl_standard_normal",
@@ -104,19 +129,26 @@ __all__ = [
     "manifold_grid",
     "masked_log_likelihood",
     "mixture_prior",
+    "modes_covered",
+    "nearest_code",
     "negative_elbo_bugs",
     "neighbours_bug",
     "number_labels",
     "one_hot",
     "one_sample_elbo",
     "one_scale",
+    "optimal_discriminator",
     "optimal_variance",
     "optimise_posterior",
     "pca_reconstruction",
+    "perplexity",
     "picture_elbo",
     "quadrant_masks",
     "reconstruction_error",
+    "sample_codes",
     "spherical_interpolation",
+    "straight_through",
     "three_paths",
     "two_gaps",
+    "vq_loss",
 ]

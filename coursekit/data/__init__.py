@@ -102,7 +102,8 @@ def load(
 
     Args:
         name: "mnist", "fashion_mnist", "cifar10" (files in the data folder); "digits", "scenes"
-            (drawn here); "folder:PATH" (your own pictures); "auto": MNIST if its files stand in
+            (drawn here); "folder:PATH" (your own pictures; a path that is not there is looked
+            for in the data folder); "auto": MNIST if its files stand in
             the data folder, else the synthetic digits, with a line that says so.
         limit: number of training pictures; validation and test get a fifth of it each, at least
             200 (fewer where there are not so many). All of them if None.

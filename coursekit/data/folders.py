@@ -29,9 +29,10 @@ def load_folder(path: str | os.PathLike[str], data_folder: Path, progress: bool 
     """Read a folder of pictures of one size; the result is kept in the data folder.
 
     Args:
-        path: the folder. Without a `test/` folder in it, a fixed shuffle keeps a tenth of the
-            pictures for validation and a tenth for the test; without `validation/` or `val/`, a
-            sixth of the training pictures is kept for validation, as with MNIST.
+        path: the folder, or its name in the data folder. Without a `test/` folder in it, a fixed
+            shuffle keeps a tenth of the pictures for validation and a tenth for the test; without
+            `validation/` or `val/`, a sixth of the training pictures is kept for validation, as
+            with MNIST.
         data_folder: where the result is kept (in `pictures/`), until a file of the folder changes.
         progress: show a bar when reading takes longer than a second.
 
@@ -42,6 +43,8 @@ def load_folder(path: str | os.PathLike[str], data_folder: Path, progress: bool 
         CourseError: if the folder is missing or empty, a picture cannot be read, or sizes differ.
     """
     root = Path(path).expanduser()
+    if str(path) and not root.is_dir() and (data_folder / root).is_dir():
+        root = data_folder / root
     if not str(path) or not root.is_dir():
         raise CourseError(f"There is no folder {str(path)!r} to read pictures from.")
     layout = _layout(root)

@@ -145,7 +145,7 @@ class DataSet:
     def title(self) -> str:
         """The name as it is written in a sentence: "MNIST", "synthetic digits"."""
         if self.name.startswith("folder:"):
-            return f"pictures of {Path(self.name.partition(':')[2]).resolve().name}"
+            return f"pictures in {Path(self.name.partition(':')[2]).resolve().name}"
         return TITLES.get(self.name, self.name)
 
     def _map(self, train: Callable[[Split], Split], rest: Callable[[Split], Split]) -> DataSet:

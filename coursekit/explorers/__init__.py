@@ -6,6 +6,7 @@ figure that says the same where widgets do not run.
 """
 
 from coursekit.explorers.ascent import follow, standard_masks
+from coursekit.explorers.codes import CodeGrid, code_map, code_map_static, render_code_map
 from coursekit.explorers.conditional import (
     label_sliders,
     label_sliders_static,
@@ -32,10 +33,21 @@ from coursekit.explorers.plane import (
     render_latent_plane,
 )
 from coursekit.explorers.posterior import posterior, posterior_static, render_posterior
+from coursekit.explorers.snapshots import (
+    latent_walk,
+    latent_walk_static,
+    render_snapshot,
+    render_walk,
+    snapshots,
+    snapshots_static,
+)
 from coursekit.explorers.writing import render_number, write_number, write_number_static
 
 __all__ = [
+    "CodeGrid",
     "Explorer",
+    "code_map",
+    "code_map_static",
     "densities",
     "densities_static",
     "follow",
@@ -48,10 +60,13 @@ __all__ = [
     "latent_ground",
     "latent_plane",
     "latent_plane_static",
+    "latent_walk",
+    "latent_walk_static",
     "latents",
     "latents_static",
     "posterior",
     "posterior_static",
+    "render_code_map",
     "render_densities",
     "render_gaussian_kl",
     "render_interpolation",
@@ -60,8 +75,12 @@ __all__ = [
     "render_latents",
     "render_number",
     "render_posterior",
+    "render_snapshot",
     "render_stepper",
     "render_temperature",
+    "render_walk",
+    "snapshots",
+    "snapshots_static",
     "standard_masks",
     "stepper",
     "stepper_static",

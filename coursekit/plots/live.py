@@ -20,7 +20,7 @@ def _in_notebook() -> bool:
 
 
 class LiveCurves:
-    """Train and validation loss in one picture that is replaced in its place.
+    """Two curves (train and validation loss, say) in one picture that is replaced in its place.
 
     One display handle is updated at most once a second, and never takes more than about a
     twentieth of the time; outside a notebook nothing happens. `close` leaves the final picture.
@@ -30,6 +30,7 @@ class LiveCurves:
         enabled: False makes every method do nothing.
         interval: seconds between two pictures, at least.
         ylabel: name and unit of the vertical axis.
+        names: of the two curves.
 
     Example:
         >>> live = LiveCurves("MLP VAE", enabled=True)
@@ -44,8 +45,9 @@ class LiveCurves:
         *,
         interval: float = 1.0,
         ylabel: str = "loss (nats per picture)",
+        names: tuple[str, str] = ("train", "validation"),
     ) -> None:
-        self.title, self.ylabel = title, ylabel
+        self.title, self.ylabel, self.names = title, ylabel, names
         self.enabled = bool(enabled) and _in_notebook()
         self._interval, self._wait = interval, interval
         self._handle: Any = None
@@ -80,8 +82,7 @@ class LiveCurves:
         self._wait = max(self._interval, 20 * (self._last - began))
 
     def _picture(self, dots: int) -> Picture:
-        train, validation = self._losses
-        named = {"train": train, "validation": validation}
+        named = dict(zip(self.names, self._losses, strict=True))
         parts = {name: values for name, values in named.items() if values}
         figure = curves({"": parts}, title=self.title or None, ylabel=self.ylabel)
         ends = ", ".join(f"{name} {shown(values[-1])}" for name, values in parts.items())

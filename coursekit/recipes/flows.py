@@ -35,7 +35,7 @@ FLOWS: dict[str, Recipe] = {
     ),
     "flow-conv": Recipe(
         "conv_flow", {"steps": [4, 4], "width": 32, "blocks": 1}, "grey",
-        _FIT | {"epochs": 16, "batch_size": 128, "lr": 1e-3}, (_WEIGHTED, _BOUND), note=_CPU,
+        _FIT | {"epochs": 8, "batch_size": 128, "lr": 1e-3}, (_WEIGHTED, _BOUND), note=_CPU,
     ),
 }  # fmt: skip
 for _name in ("flow-realnvp-5", "flow-crealnvp-5"):

@@ -41,11 +41,13 @@ class Recipe:
         builder: a name in `checkpoints.BUILDERS`.
         arguments: for the builder.
         prepare: how pictures are prepared.
-        fit: further arguments for `training.fit`.
+        fit: further arguments for the loop.
         figures: what is measured.
-        dataset: "mnist" or "digits".
+        dataset: what `coursekit.data.load` takes, such as "mnist" or "digits".
         seeds: how many seeds; the first one is shipped.
         note: what a reader of the figures should know about the run.
+        loop: which loop trains it, a key of `loops.LOOPS`.
+        first: the recipe whose trained VQ-VAE a code prior holds; None for other models.
         ships: False for a network too large for the repository: its curves, its figures and some
             samples are kept there, and its weights in the data folder's `runs`.
     """
@@ -59,8 +61,14 @@ class Recipe:
     seeds: int = 1
     note: str | None = None
     ships: bool = True
+    loop: str = "fit"
+    first: str | None = None
 
 
 NELBO = Figure("test_nelbo", "nelbo")
 IWAE = Figure("test_iwae5000", "iwae", samples=5000, limit=2000)
+FRECHET = (
+    Figure("frechet", "frechet", "distance"),
+    Figure("frechet_in_floors", "frechet-in-floors", "ratio"),
+)
 COSINE: dict[str, Any] = {"batch_size": 128, "schedule": "cosine"}

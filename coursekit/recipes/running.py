@@ -20,8 +20,10 @@ from coursekit.checkpoints import (
     load_weights,
     save,
     save_samples,
+    save_snapshots,
     save_weights,
     update_card,
+    write_snapshots,
 )
 from coursekit.data import DataSet, load, prepare
 from coursekit.errors import CourseError
@@ -29,24 +31,34 @@ from coursekit.files import atomic_path, data_folder
 from coursekit.ledger import record
 from coursekit.likelihoods import Categorical
 from coursekit.models.base import Model
+from coursekit.models.cvae import Completer
 from coursekit.models.flows import Flow
 from coursekit.networks import count_parameters
 from coursekit.priors import VampPrior
 from coursekit.recipes.autoencoders import AUTOENCODERS
 from coursekit.recipes.conditional_measures import CONDITIONAL_MEASURES
+from coursekit.recipes.first_stage import load_first_stage
 from coursekit.recipes.flow_measures import FLOW_MEASURES
 from coursekit.recipes.flows import FLOWS
+from coursekit.recipes.gan_measures import GAN_MEASURES
+from coursekit.recipes.gans import GANS
 from coursekit.recipes.inference import CONDITIONAL
 from coursekit.recipes.likelihoods import LIKELIHOOD_TABLE
+from coursekit.recipes.loops import LOOPS
 from coursekit.recipes.measures import MEASURES as BASE_MEASURES
 from coursekit.recipes.measures import Measure, Run
 from coursekit.recipes.plan import Recipe
 from coursekit.recipes.vaes import VAES
-from coursekit.training import fit
+from coursekit.recipes.vqvae_measures import VQVAE_MEASURES
+from coursekit.recipes.vqvaes import VQVAES
 
 SAMPLES = 100
-RECIPES: dict[str, Recipe] = VAES | AUTOENCODERS | LIKELIHOOD_TABLE | CONDITIONAL | FLOWS
-MEASURES: dict[str, Measure] = BASE_MEASURES | CONDITIONAL_MEASURES | FLOW_MEASURES
+RECIPES: dict[str, Recipe] = (
+    VAES | AUTOENCODERS | LIKELIHOOD_TABLE | CONDITIONAL | FLOWS | GANS | VQVAES
+)
+MEASURES: dict[str, Measure] = (
+    BASE_MEASURES | CONDITIONAL_MEASURES | FLOW_MEASURES | GAN_MEASURES | VQVAE_MEASURES
+)
 
 
 def recipe(name: str) -> Recipe:
@@ -87,7 +99,8 @@ class _Measured:
 
 def _training(plan: Recipe) -> str:
     """What the weights of a run depend on."""
-    return repr((plan.builder, plan.arguments, plan.prepare, plan.fit, plan.dataset))
+    what = (plan.builder, plan.arguments, plan.prepare, plan.fit, plan.dataset)
+    return repr(what if plan.first is None else (*what, plan.first))
 
 
 def _train_seed(name: str, plan: Recipe, data: DataSet, seed: int, device: str) -> _Measured:
@@ -103,24 +116,15 @@ def _train_seed(name: str, plan: Recipe, data: DataSet, seed: int, device: str) 
         print(f"{name}, seed {seed}: already trained ({weights})")
         return kept
     model = build(plan, data, seed).to(device)
+    load_first_stage(plan, model)
     print(f"{name}, seed {seed}: {count_parameters(model):,} parameters, {data.title}")
-    history = fit(
-        model, data, prepare=plan.prepare, seed=seed, resume=folder / f"{name}-{seed}.pt",
-        **plan.fit,
-    )  # fmt: skip
-    if history.stopped == "interrupted":
+    trained = LOOPS[plan.loop](model, data, plan, seed, folder / f"{name}-{seed}.pt")
+    if trained.stopped == "interrupted":
         raise KeyboardInterrupt
     save_weights(model, weights, half=True)
-    measured = _Measured(
-        training=_training(plan),
-        history={
-            "train_loss": [round(v, 4) for v in history.train_loss],
-            "validation_loss": [round(v, 4) for v in history.validation_loss],
-            "first_loss": round(history.first_loss, 3),
-            "best_epoch": history.best_epoch,
-            "seconds": round(sum(history.seconds), 1),
-        },
-    )
+    if trained.snapshots:
+        write_snapshots(trained.snapshots, folder / f"{name}-{seed}-snapshots.safetensors")
+    measured = _Measured(training=_training(plan), history=trained.history)
     _keep(measured, done)
     return measured
 
@@ -161,6 +165,13 @@ def _device(name: str | None) -> str:
     return name or ("cuda" if has_gpu else "cpu")
 
 
+def _shown(model: Model, data: DataSet) -> torch.Tensor:
+    """The pictures that stand for a model that is not shipped."""
+    if isinstance(model, Completer):
+        return model.complete(prepare(data.test.pictures[:SAMPLES], "grey"))
+    return model.sample(SAMPLES, generator=torch.Generator().manual_seed(0))
+
+
 def train(name: str, seeds: int | None = None, device: str | None = None) -> Path:
     """Follow a recipe from the first epoch to the ledger.
 
@@ -187,11 +198,7 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
         "prepare": plan.prepare, "command": command, "seed": 0,
         "parameters": count_parameters(model), "history": runs[0].history,
     }  # fmt: skip
-    if plan.ships:
-        path = save(name, model, card)
-    else:
-        generator = torch.Generator().manual_seed(0)
-        path = save_samples(name, model.sample(SAMPLES, generator=generator), card)
+    path = save(name, model, card) if plan.ships else save_samples(name, _shown(model, data), card)
     figures = {}
     for figure in plan.figures:
         values = [run.values[figure.name] for run in runs]
@@ -217,4 +224,7 @@ def train(name: str, seeds: int | None = None, device: str | None = None) -> Pat
             "note": plan.note,
         })  # fmt: skip
     update_card(name, {"figures": figures})
+    snapshots = data_folder() / "runs" / f"{name}-0-snapshots.safetensors"
+    if snapshots.is_file():
+        save_snapshots(name, snapshots)
     return path
