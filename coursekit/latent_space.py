@@ -68,7 +68,9 @@ def slerp(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     """Spherical interpolation: along the arc from a to b in the plane that both span.
 
     z(w) = sin((1 - w) t) / sin(t) a + sin(w t) / sin(t) b, t the angle between a and b. Where they
-    are nearly parallel, or one of them is 0, there is no arc: (1 - w) a + w b is returned.
+    are nearly parallel, or one of them is 0, there is no arc: (1 - w) a + w b is returned. The angle
+    is worked out in float64: in float32 the cosine of opposite vectors rounds by 6e-8, and the sine
+    of its angle comes out near 3e-4.
 
     Args:
         a: (K,) where the path begins.
@@ -95,7 +97,8 @@ def slerp(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     w = weights[:, None]
     if not a.any() or not b.any():
         return (1 - w) * a + w * b
-    cosine = (a @ b) / (a.norm() * b.norm()).clamp(min=1e-30)
+    first, second = a.double(), b.double()
+    cosine = (first @ second) / (first.norm() * second.norm()).clamp(min=1e-30)
     angle = torch.acos(cosine.clamp(-1, 1))
     if torch.sin(angle) < 1e-6:
         return (1 - w) * a + w * b

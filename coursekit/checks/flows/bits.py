@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -46,6 +47,14 @@ def _cases() -> list[Case]:
             clue="A map that squeezes has a negative logdet: see step 1.",
         ),
     ]
+
+
+def _far_cases() -> list[Case]:
+    """Make the cases of values that look impossible."""
+    clue = "Nothing is cut off: a value that looks impossible, infinity too, is to be seen."
+    p, logdet = torch.tensor([-1e6, 1e6, -math.inf]), torch.tensor([1.0, 2.0, 3.0])
+    inputs = {"log_p_y": p, "logdet": logdet, "dims": 4}
+    return [Case(inputs, "log_p_y = -1e6, 1e6 and minus infinity, dims = 4", clue)]
 
 
 def _with(
@@ -224,7 +233,22 @@ CHECK = Check(
 )
 
 
+FAR = replace(
+    CHECK,
+    cases=_far_cases,
+    slopes=(),
+    slips=[
+        Slip(
+            lambda p, logdet, dims, k=most: _bits(p, logdet, dims).clamp(max=k),
+            "Large values are cut off: a picture that costs very much is to be seen.",
+            _SIGN,
+        )
+        for most in (8.0, 10.0, 16.0, 20.0, 50.0, 100.0, 1000.0)
+    ],
+)
+
+
 def bits_of_the_picture(function: Function) -> None:
     """Check `eight_bit_bits(log_p_y, logdet, dims) -> (B,)`."""
     __tracebackhide__ = True
-    run("bits-of-the-picture", (CHECK, function))
+    run("bits-of-the-picture", (CHECK, function), (FAR, function))

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from coursekit.checks.engine import Function, run
 from coursekit.checks.flows.answers import Several
-from coursekit.checks.flows.coupling_logdet import LOGDET
-from coursekit.checks.flows.coupling_values import VALUES
+from coursekit.checks.flows.coupling_logdet import FAR_LOGDET, LOGDET
+from coursekit.checks.flows.coupling_values import FAR_VALUES, VALUES
 
 ANSWER = Several(
     ("y", "logdet"),
@@ -30,4 +30,6 @@ def _as_called(function: Function) -> Function:
 def affine_coupling(function: Function) -> None:
     """Check `affine_coupling(x, mask, network, inverse=False) -> (y (B, D), logdet (B,))`."""
     __tracebackhide__ = True
-    run("affine-coupling", *ANSWER.parts(_as_called(function), (VALUES, LOGDET)))
+    called = _as_called(function)
+    ordinary = ANSWER.parts(called, (VALUES, LOGDET))
+    run("affine-coupling", *ordinary, *ANSWER.parts(called, (FAR_VALUES, FAR_LOGDET)))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from coursekit.checks.engine import Check, Function, Slip
-from coursekit.checks.flows.coupling_values import NETWORK, Moved, arguments, cases
+from coursekit.checks.flows.coupling_values import (
+    LIMITED,
+    LIMITS,
+    NETWORK,
+    Moved,
+    arguments,
+    cases,
+    far_cases,
+    wide,
+)
 from coursekit.checks.parts import batch_slips
 
 
@@ -99,5 +110,28 @@ LOGDET = Check(
             _LOG,
         ),
         *batch_slips(_logdet, _LOG),
+    ],
+)
+
+FAR_LOGDET = replace(
+    LOGDET,
+    cases=far_cases,
+    arguments=wide,
+    slopes=(),
+    slips=[
+        Slip(
+            _logs(lambda x, a, m, i: (a if i else -a).exp().prod(dim=1).log()),
+            "The derivatives are multiplied first, and the product of so many is 0 or infinite: "
+            "sum their logarithms.",
+            _LOG,
+        ),
+        *(
+            Slip(
+                _logs(lambda x, a, m, i, k=k: (a if i else -a).clamp(-k, k).sum(dim=1)),
+                LIMITED,
+                _LOG,
+            )
+            for k in LIMITS
+        ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -88,6 +89,43 @@ def cases() -> list[Case]:
         case(617, 3, [0, 1, 1], inverse=True),
         case(618, 2, [0, 0, 1, 0, 1, 0, 0], inverse=True),
         case(619, 6, [1, 0, 1, 1, 0, 1]),
+    ]
+
+
+def wide(inputs: Inputs) -> tuple[Any, ...]:
+    """Make a network whose alpha and m may be any numbers."""
+
+    def network(kept: Tensor) -> tuple[Tensor, ...]:
+        return (kept @ inputs[NETWORK]).chunk(2, dim=1)
+
+    network.__qualname__ = "network"
+    return inputs["x"], inputs["mask"], network, inputs["inverse"]
+
+
+def far_cases() -> list[Case]:
+    """Make the cases with a large alpha and m, and with many values in a row."""
+    rows = torch.tensor([[1.0, 0.5, -2.0, 3.0], [-1.0, 0.3, 1.5, -0.4]], dtype=torch.float64)
+    far = torch.tensor([[4.0, -4.0, 30.0, 20.0, -20.0, 1.0]], dtype=torch.float64)
+    noise, shifts = normal(620, (2, 400), (1, 400))
+    many = torch.cat([torch.tensor([[1.0], [-1.0]]), noise], dim=1)
+    ones = torch.cat([1 + 0.1 * shifts, shifts], dim=1)
+
+    def case(x: Tensor, weights: Tensor, inverse: bool, title: str, clue: str) -> Case:
+        mask = torch.arange(x.shape[1]) < 1
+        inputs = {"x": x, "mask": mask, NETWORK: weights, "inverse": inverse}
+        return Case(inputs, title + (", inverse = True" if inverse else ""), clue)
+
+    large = "alpha and m may be any numbers: nothing is limited, rounded or padded here."
+    wide = "A row may have many values: the product of so many numbers is 0 or infinite."
+    return [
+        *(
+            case(rows, far, inverse, "alpha of 4, -4 and 30, m of 20, in float64", large)
+            for inverse in (False, True)
+        ),
+        *(
+            case(many, ones, inverse, "2 rows of 401 values, alpha near 1 and -1", wide)
+            for inverse in (False, True)
+        ),
     ]
 
 
@@ -282,6 +320,44 @@ VALUES = Check(
             _coupling(seen=lambda kept: kept.mean(dim=0, keepdim=True).expand_as(kept)),
             "The network sees the batch's mean: each row has its own entries.",
             _WHO,
+        ),
+    ],
+)
+
+LIMITS = (1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0)
+LIMITED = "alpha is limited: it may be any number."
+
+FAR_VALUES = replace(
+    VALUES,
+    cases=far_cases,
+    arguments=wide,
+    slopes=(),
+    slips=[
+        *(
+            Slip(_coupling(_scaled(lambda a, k=k: a.clamp(-k, k).exp())), LIMITED, _BACK)
+            for k in LIMITS
+        ),
+        *(
+            Slip(_coupling(_scaled(lambda a, k=k: (k * (a / k).tanh()).exp())), LIMITED, _BACK)
+            for k in LIMITS
+        ),
+        *(
+            Slip(
+                _coupling(lambda x, a, m, i, k=k: _move(x, a, m.clamp(-k, k), i)),
+                "m is limited: it may be any number.",
+                _BACK,
+            )
+            for k in LIMITS
+        ),
+        *(
+            Slip(
+                _coupling(
+                    lambda x, a, m, i, k=k: x * a.exp() + m if i else (x - m) / (a.exp() + k)
+                ),
+                "Something small is added to the scale, which is never 0: the round trip breaks.",
+                _FORWARD,
+            )
+            for k in (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
         ),
     ],
 )

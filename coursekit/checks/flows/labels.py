@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -84,6 +85,17 @@ def _cases() -> list[Case]:
             clue="Priors may be too small to be held as numbers: they come as logarithms.",
         ),
     ]
+
+
+def _rare_cases() -> list[Case]:
+    """Make the cases in which a label that is rare counts most."""
+    prior = torch.tensor([-1e-4, -9.2, -30.0])
+    log_p = torch.tensor(
+        [[-3000.0, -3000.0, 2000.0, 1.0], [-2900.0, -3100.0, 2011.0, 9.2], [-3000.0, -2900, 0, 31]]
+    )
+    clue = "A rare label whose density is large enough is the whole answer: every label counts."
+    inputs = {"log_p": log_p, "log_prior": prior}
+    return [Case(inputs, "3 labels, two of them rare: log_prior = -0.0001, -9.2 and -30", clue)]
 
 
 def _of(join: Callable[[Tensor, Tensor], Tensor]) -> Function:
@@ -214,6 +226,12 @@ CHECK = Check(
         ),
         Slip(_then(lambda t: t[0]), "Only the first label counts.", _ORDER),
         Slip(
+            lambda p, c: torch.logsumexp(p.reshape(p.shape[1], len(p)) + c, dim=1),
+            "The axes are exchanged by a reshape: that mixes labels and pictures, and is no "
+            "transpose.",
+            _AXIS,
+        ),
+        Slip(
             _then(lambda t: torch.logsumexp(t, dim=1)),
             "You sum over the pictures: the labels are along the first axis.",
             _AXIS,
@@ -294,7 +312,28 @@ CHECK = Check(
 )
 
 
+def _without(least: float) -> Function:
+    """The sum over the labels that are not too rare."""
+    return lambda p, c: _right(p[c > least], c[c > least])
+
+
+RARE = replace(
+    CHECK,
+    cases=_rare_cases,
+    slopes=(),
+    slips=[
+        Slip(
+            _without(least),
+            "Labels with a small prior are left out: one of them can be the whole answer, where "
+            "its density is large enough.",
+            _PRIOR,
+        )
+        for least in (-5.0, -20.0)
+    ],
+)
+
+
 def label_free_density(function: Function) -> None:
     """Check `label_free_log_prob(log_p (C, B), log_prior (C,)) -> (B,)`."""
     __tracebackhide__ = True
-    run("label-free-density", (CHECK, function))
+    run("label-free-density", (CHECK, function), (RARE, function))

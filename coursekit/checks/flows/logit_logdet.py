@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from coursekit.checks.flows.logit_values import (
     Ends,
     both_ends,
     cases,
+    exact_cases,
     kept,
     padded,
 )
@@ -165,6 +167,26 @@ LOGDET = Check(
             for ends in (kept, padded)
             for size in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
             if ends is padded or size > 1e-8
+        ),
+    ],
+)
+
+
+def _log_of_product(x: Tensor, alpha: float) -> Tensor:
+    s, rest = both_ends(x, alpha)
+    return ((1 - 2 * alpha) / (s * rest)).reshape(len(x), -1).prod(dim=1).log()
+
+
+EXACT_LOGDET = replace(
+    LOGDET,
+    cases=exact_cases,
+    slopes=(),
+    slips=[
+        Slip(
+            _log_of_product,
+            "The derivatives are multiplied first, and the product over a whole picture is "
+            "infinite: sum their logarithms.",
+            _SLOPE,
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -86,6 +87,27 @@ def cases() -> list[Case]:
     ]
 
 
+def exact_cases() -> list[Case]:
+    """Make the cases of a whole picture, of x just below 1, and of all of float64's digits."""
+    near = torch.tensor([[1 - 2**-24, 0.5], [1 - 2**-22, 1 - 2**-20]])
+    fine = _case(
+        _with_edges(grey(629, 4, 6, dtype=torch.float64)),
+        1e-3,
+        "4 pictures of 6 pixels in a row, alpha = 0.001, to the last digits of float64",
+        "Where x comes in float64, the result is to be as exact: is something single inside?",
+    )
+    return [
+        _case(grey(628, 2, 1, 28, 28), 0.05, "2 pictures of 28 x 28 pixels, alpha = 0.05"),
+        _case(
+            near,
+            1e-8,
+            "x just below 1, alpha = 1e-8, in float32",
+            "The rest is to be exact for every x, not only at x = 1: see step 4.",
+        ),
+        replace(fine, tolerance=1e-9),
+    ]
+
+
 def _through(s: Callable[[Tensor, float], Tensor]) -> Ends:
     """Another shrinking, with 1 less it."""
     return lambda x, alpha: (s(x, alpha), 1 - s(x, alpha))
@@ -156,6 +178,11 @@ VALUES = Check(
             _SHRINK,
         ),
         Slip(
+            _values(lambda x, a: (x.clamp(a, 1 - a), (1 - x).clamp(a, 1 - a))),
+            "The value is cut off at alpha: it is to be shrunk, so that no two values become one.",
+            _SHRINK,
+        ),
+        Slip(
             lambda x, a: -_y(x, a),
             "The sign of the logit is wrong: a bright pixel has a positive one.",
             _LOGIT,
@@ -208,6 +235,26 @@ VALUES = Check(
                 LOOK_DIGITS,
             )
             for small in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+        ),
+    ],
+)
+
+
+def _rest_at_least(x: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    s = alpha + (1 - 2 * alpha) * x
+    return s, (1 - s).clamp(min=alpha)
+
+
+EXACT_VALUES = replace(
+    VALUES,
+    cases=exact_cases,
+    slopes=(),
+    slips=[
+        Slip(
+            _values(_rest_at_least),
+            "1 less the shrunk value is kept at alpha at least: that is right at x = 1, and beside "
+            "it the digits are lost all the same.",
+            LOOK_DIGITS,
         ),
     ],
 )

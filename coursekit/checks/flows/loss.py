@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -15,6 +16,7 @@ from coursekit.checks.engine import Case, Check, Function, Inputs, Slip, run
 from coursekit.checks.parts import batch_slips, grey, normal
 
 FLOW, BASE = "the flow", "the base"
+KEPT = "the logdet that the flow keeps"
 LN_256 = math.log(256)
 WAVES, CELLS = 0.6, 1 / 200  # how much the flow's slope varies, and over which distance
 Seen = Callable[[Tensor, Tensor], Tensor]
@@ -31,14 +33,14 @@ def _arguments(inputs: Inputs) -> tuple[Any, ...]:
     shape = inputs["v"].shape
 
     def forward(x: Tensor) -> tuple[Tensor, Tensor]:
-        if x.shape != shape:
-            raise ValueError(
-                f"forward takes pictures of shape {tuple(shape)}, not {tuple(x.shape)}"
-            )
+        if x.shape[1:] != shape[1:]:  # not a ValueError, which would pass for the student's own
+            one = ", ".join(str(size) for size in shape[1:])
+            raise RuntimeError(f"forward takes pictures of shape (B, {one}), not {tuple(x.shape)}")
         stretch, shift = inputs[FLOW].unbind()
         flat = x.flatten(1)
         slopes = 1 + WAVES * torch.cos(flat / CELLS)
-        return stretch.exp() * _bent(flat) + shift, (stretch + slopes.log()).sum(dim=1)
+        logdet = inputs[KEPT] if KEPT in inputs else (stretch + slopes.log()).sum(dim=1)
+        return stretch.exp() * _bent(flat) + shift, logdet
 
     def base_log_prob(z: Tensor) -> Tensor:
         apart = z - inputs[BASE]
@@ -113,7 +115,7 @@ def _cases() -> list[Case]:
     }
     dark = case(675, 3, 1, 3, 4, title="3 pictures of 3 x 4 pixels, nearly all black or white")
     black = torch.where(dark.inputs["v"] < 100, 0, 255).to(torch.uint8)
-    wraps = "A sum of whole numbers of type uint8 begins again at 0 after 255."
+    edges = "Black and white are levels like the others: x is not cut off there, and v is uint8."
     return [
         Case(one, "one picture of a single pixel of level 200, with noise of 0.75"),
         case(651, 4, 1, 3, 3, title="4 pictures of 3 x 3 pixels"),
@@ -135,13 +137,49 @@ def _cases() -> list[Case]:
             title="6 pictures with 3 channels of 2 x 1 pixels, in float64",
             dtype=torch.float64,
         ),
-        Case({**dark.inputs, "v": black}, dark.title, wraps),
+        Case({**dark.inputs, "v": black}, dark.title, edges),
         Case(
             sharp,
             "2 pictures of a single pixel, and a flow that knows their level all too well",
             "With a single draw of the noise the value may come out below 0, and stays as it is.",
         ),
     ]
+
+
+def _edge_cases() -> list[Case]:
+    """Make the cases at both ends of the range, of very large and small losses."""
+    cut = "Nothing is cut off: neither x near 0 and 1, nor the noise, nor a loss of any size."
+
+    def case(levels: list[int], noise: Tensor, stretch: float, centre: float, title: str) -> Case:
+        v = torch.tensor(levels, dtype=torch.uint8).view(-1, 1, 1, 1)
+        shift = -math.exp(stretch) * _bent(torch.tensor(centre, dtype=torch.float64)).item()
+        flow = torch.tensor([[stretch], [shift]]).to(noise)
+        inputs = {"v": v, "noise": noise.view(v.shape), FLOW: flow, BASE: torch.zeros(1).to(noise)}
+        return Case(inputs, title, cut)
+
+    double = torch.float64
+    black = case(
+        [0, 0, 1],
+        torch.tensor([0.0, 1e-8, 0.5]),
+        20.0,
+        0.0,
+        "3 pictures of a single pixel of level 0 or 1, some with noise of 0",
+    )
+    white = case(
+        [255, 255],
+        torch.tensor([1 - 2**-24, 0.999], dtype=double),
+        9.2,
+        1.0,
+        "2 pictures of a single pixel of level 255, noise nearly 1, in float64",
+    )
+    never = Case(
+        {**black.inputs, BASE: torch.tensor([math.inf])},
+        "3 pictures of a single pixel, and a base that gives them no density at all",
+        "A loss that is infinite is to be seen as such.",
+    )
+    one = {name: value[:1] if name in ("v", "noise") else value for name, value in black.inputs.items()}
+    kept = Case({**one, KEPT: torch.tensor([2.5])}, "a flow that keeps the logdet it returns")
+    return [black, white, never, kept]
 
 
 _X = (
@@ -340,7 +378,32 @@ CHECK = Check(
 )
 
 
+EDGES = replace(
+    CHECK,
+    cases=_edge_cases,
+    slopes=(),
+    slips=[
+        *(
+            Slip(
+                _loss(lambda v, u, k=small: _seen(v, u).clamp(k, 1 - k)),
+                "x is kept away from 0 and 1: it may come near to both.",
+                _X,
+            )
+            for small in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+        ),
+        *(
+            Slip(
+                _loss(lambda v, u, k=small: _seen(v, u.clamp(k, 1 - k))),
+                "The noise is kept away from 0 and 1: it is to be used as it is given.",
+                _X,
+            )
+            for small in (0.05, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
+        ),
+    ],
+)
+
+
 def flow_loss_bug(function: Function) -> None:
     """Check `flow_loss(v, noise, forward, base_log_prob) -> (B,)`."""
     __tracebackhide__ = True
-    run("flow-loss-bug", (CHECK, function))
+    run("flow-loss-bug", (CHECK, function), (EDGES, function))

@@ -207,6 +207,45 @@ SPHERICAL = Check(
     slips=[*_others((_WAVE, "sinusoidal")), *SLERP.slips],
 )
 
+def _end(a: Tensor, below: float) -> Tensor:
+    """A vector as long as a, at an angle of half a turn less something small, in a known plane."""
+    along = a / a.norm()
+    other = torch.ones_like(a)
+    across = other - torch.dot(other, along) * along
+    return a.norm() * (math.sin(below) * across / across.norm() - math.cos(below) * along)
+
+
+def _opposite_cases() -> list[Case]:
+    """Make the cases of opposite vectors, exactly and nearly."""
+    lambdas = torch.tensor([0.0, 0.3, 0.5, 0.9, 1.0])
+    single = (
+        "Opposite vectors have no arc. In single precision their cosine rounds by 6e-8, and the "
+        "sine of its angle comes out near 3e-4: work the angle out in double precision."
+    )
+    double = "Opposite vectors have no arc, though rounding can make their sine larger than 0."
+
+    def case(a: Tensor, b: Tensor, title: str, clue: str) -> Case:
+        return Case({"a": a, "b": b, "lambdas": lambdas.to(a)}, title, clue)
+
+    cases = []
+    for seed, size in ((1, 6), (3, 6), (4, 6), (6, 6), (7, 784), (9, 784)):
+        a = normal(seed, (size,))[0]
+        cases.append(case(a, -2.7 * a, f"b = -2.7 a, a random with D = {size}", single))
+    for seed in range(1, 21):
+        a = normal(seed, (6,), dtype=torch.float64)[0]
+        title = f"b = -2.7 a, a random with D = 6, in float64 (draw {seed})"
+        cases.append(case(a, -2.7 * a, title, double))
+    a = normal(21, (6,), dtype=torch.float64)[0]
+    for below, text in ((1e-5, "1e-5"), (4e-6, "4e-6"), (3e-7, "3e-7")):
+        path = "the arc" if below > 1e-6 else "the straight line"
+        clue = f"The limit of the sine is 1e-6, and here it is {text}: {path} was asked."
+        title = f"an angle of half a turn less {text}, in float64"
+        cases.append(case(a, _end(a, below), title, clue))
+    return cases
+
+
+OPPOSITE = replace(SPHERICAL, cases=_opposite_cases, slips=[])
+
 ANSWER = Several(
     ("linear", "sinusoidal", "spherical"),
     ("(T, D)", "(T, D)", "(T, D)"),
@@ -217,4 +256,5 @@ ANSWER = Several(
 def three_paths(function: Function) -> None:
     """Check `paths(a, b, lambdas) -> (linear, sinusoidal, spherical)`, each (T, D)."""
     __tracebackhide__ = True
-    run("three-paths", *ANSWER.parts(function, (LINEAR, SINUSOIDAL, SPHERICAL)))
+    parts = ANSWER.parts(function, (LINEAR, SINUSOIDAL, SPHERICAL))
+    run("three-paths", *parts, (OPPOSITE, parts[-1][1]))
