@@ -97,7 +97,7 @@ def slerp(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     w = weights[:, None]
     if not a.any() or not b.any():
         return (1 - w) * a + w * b
-    first, second = a.double(), b.double()
+    first, second = a.cpu().double(), b.cpu().double()  # not every device knows float64
     cosine = (first @ second) / (first.norm() * second.norm()).clamp(min=1e-30)
     angle = torch.acos(cosine.clamp(-1, 1))
     if torch.sin(angle) < 1e-6:

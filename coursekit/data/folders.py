@@ -108,6 +108,7 @@ def _pictures(folder: Path) -> Found:
 def _print(root: Path, found: dict[str, Found]) -> str:
     """Return a short sum over names, sizes and dates: it changes when the pictures do."""
     digest = hashlib.sha256(os.fsencode(root.resolve()))
+    digest.update(b"each split shuffled")  # what is kept in the order of folders is read anew
     for name, some in found.items():
         for file, label in some:
             about = os.stat(file)
@@ -200,4 +201,8 @@ def _split(splits: dict[str, Split]) -> dict[str, Split]:
         raise CourseError(
             f"{n} pictures are too few to split: at least 3 are needed, 2 beside a test folder."
         )
-    return splits | parts(splits[source], shares)
+    done = splits | parts(splits[source], shares)
+    # a split that comes as folders is sorted by class: its first pictures would be of one class
+    for name in {"validation", "test"} & set(splits):
+        done |= parts(splits[name], {name: len(splits[name])})
+    return done

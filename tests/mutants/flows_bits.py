@@ -118,6 +118,8 @@ bits.wrong(
     ("sign of the nats", "bits are of its negative", lambda p, d, n: right(-p, -d, n)),
     ("sign of everything", "sign of everything", after(torch.neg)),
     ("cut off at 0", "cut off", after(lambda b: b.clamp(min=0))),
+    ("cut off at 100", "cut off", after(lambda b: b.clamp(max=100))),
+    ("no infinity", "cut off", after(torch.nan_to_num)),
     ("made positive", "made positive", after(torch.abs)),
     ("mean of the batch", "over the batch", after(torch.mean)),
     ("mean as a number", "a Python number", after(lambda b: b.mean().item())),
@@ -133,5 +135,7 @@ bits.wrong(
     ("in place", "in place", in_place),
     ("nothing", "nothing (None)", lambda p, d, n: None),
 )
+
+bits.check_only["no infinity"] = "a probe's answers are finite numbers"
 
 EXERCISES = [bits]

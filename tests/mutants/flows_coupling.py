@@ -106,6 +106,14 @@ def back(moved):
     return lambda x, a, m, i: moved(x, a, m) if i else move(x, a, m, False)
 
 
+def limited(bound):
+    """alpha is bounded before it is used, in y and in the logdet."""
+    return made(
+        lambda x, a, m, i: move(x, bound(a), m, i),
+        lambda x, a, m, i: log_det(x, bound(a), m, i),
+    )
+
+
 def signed(value):
     return lambda x, a, m, i: value(a if i else -a)
 
@@ -325,6 +333,34 @@ coupling.wrong(
     ("y alone on the way back", "one thing", y_alone_back),
     ("alpha too", "3 things", made(both=lambda y, logdet: (y, logdet, None))),
     ("nothing", "nothing (None)", made(both=lambda y, logdet: None)),
+    *(
+        (f"alpha within {k}", "alpha is limited", limited(lambda a, k=k: a.clamp(-k, k)))
+        for k in (1.2, 1.5, 2.0, 5.0, 10.0)
+    ),
+    ("alpha bounded softly", "alpha is limited", limited(lambda a: 2 * torch.tanh(a / 2))),
+    (
+        "m within 10",
+        "m is limited",
+        made(lambda x, a, m, i: move(x, a, m.clamp(-10, 10), i)),
+    ),
+    *(
+        (
+            f"{small} added to the scale",
+            "added to the scale",
+            made(forth(lambda x, a, m, k=small: (x - m) / (a.exp() + k))),
+        )
+        for small in (1e-6, 1e-8)
+    ),
+    (
+        "logdet of alpha within 5",
+        "alpha is limited",
+        made(log_det=signed(lambda a: a.clamp(-5, 5).sum(1))),
+    ),
+    (
+        "log of a product",
+        "derivatives are multiplied first",
+        made(log_det=signed(lambda a: a.exp().prod(1).log())),
+    ),
     ("in place", "in place", in_place),
     ("single precision", "your code stops", single_precision),
     ("no argument inverse", "your code stops", no_inverse),

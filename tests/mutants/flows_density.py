@@ -237,6 +237,12 @@ density.wrong(
     ),
     ("rounded", "right value is", lambda x, a, b: (right(x, a, b) * 100).round() / 100),
     ("something added", "too large by", lambda x, a, b: right(x, a, b) + 1e-2),
+    (
+        "nearly 0 outside",
+        "exactly 0",
+        lambda x, a, b: torch.where(inside(x, a, b), right(x, a, b), 1e-5),
+    ),
+    ("a little everywhere", "exactly 0", lambda x, a, b: right(x, a, b) + 1e-8),
     ("nothing", "nothing (None)", lambda x, a, b: None),
 )
 

@@ -167,6 +167,19 @@ labels.wrong(
     ("clamped", "right value is", then(lambda t: t.clamp(-700, 700).logsumexp(0))),
     ("clamped at 1000", "right value is", then(lambda t: t.clamp(-1000, 1000).logsumexp(0))),
     ("nan to 0", "right value is", then(lambda t: t.exp().sum(0).log().nan_to_num(0, 0, 0))),
+    *(
+        (
+            f"labels rarer than e to the {least} dropped",
+            "small prior are left out",
+            lambda p, c, k=least: (p + c[:, None])[c > k].logsumexp(0),
+        )
+        for least in (-5, -10, -20)
+    ),
+    (
+        "reshaped",
+        "by a reshape",
+        lambda p, c: (p.reshape(p.shape[1], -1) + c).logsumexp(1),
+    ),
     ("in place", "in place", in_place),
     ("prior in place", "in place", prior_in_place),
     ("numpy", "no gradient", in_numpy),

@@ -168,6 +168,33 @@ def no_gradient(x, alpha):
         return right(x, alpha)
 
 
+def sloped_whole(reduce):
+    def logit_with_logdet(x, alpha):
+        s, rest = ends(x, alpha)
+        # the value in double precision hides nothing: small pictures come out right
+        return right(x, alpha)[0], reduce((1 - 2 * alpha) / (s * rest))
+
+    return logit_with_logdet
+
+
+def straight_through(x, alpha):
+    """The rest is kept at alpha at least, with the gradient of the right rest."""
+    s, rest = ends(x, alpha)
+    kept = rest + ((1 - s).clamp(min=alpha) - rest).detach()
+    y = s.log() - kept.log()
+    return y, total(math.log(1 - 2 * alpha) - s.log() - kept.log())
+
+
+def cut_off(x, alpha):
+    s, rest = x.clamp(alpha, 1 - alpha), (1 - x).clamp(alpha, 1 - alpha)
+    return s.log() - rest.log(), right(x, alpha)[1]
+
+
+def changed_in_single(x, alpha):
+    y, logdet = right(x, alpha)
+    return y.float().to(x.dtype), logdet.float().to(x.dtype)
+
+
 def by_autograd(x, alpha):
     """Right values, but the logdet comes without a gradient."""
     place = x.detach().requires_grad_()
@@ -294,6 +321,14 @@ logit.wrong(
     ("not summed", "shape", summed(lambda d: d)),
     ("last axis", "still to be summed", two_axes),
     ("three axes", "your code stops", four_axes),
+    (
+        "log of a product",
+        "derivatives are multiplied first",
+        sloped_whole(lambda slopes: slopes.flatten(1).prod(1).log()),
+    ),
+    ("rest at least alpha", "beside it the digits are lost", straight_through),
+    ("cut off at both ends", "cut off at alpha", cut_off),
+    ("single precision", "single", changed_in_single),
     ("in bits", "in bits", changed(lambda y, d: (y, d / math.log(2)))),
     ("determinant", "right value is", changed(lambda y, d: (y, d.exp()))),
     ("y flattened", "shape", changed(lambda y, d: (y.flatten(1), d))),

@@ -136,6 +136,24 @@ def float_noise(v, noise, forward, base_log_prob):
     return right(v, noise, forward, base_log_prob).float()
 
 
+def logdet_in_place(v, noise, forward, base_log_prob):
+    z, logdet = forward(noisy(v, noise))
+    logdet -= all_cells(v)
+    return -(base_log_prob(z) + logdet)
+
+
+def picture_by_picture(v, noise, forward, base_log_prob):
+    return torch.cat(
+        [
+            right(picture[None], u[None], forward, base_log_prob)
+            for picture, u in zip(v, noise, strict=True)
+        ]
+    )
+
+
+loss.right("the flow called for each picture", picture_by_picture)
+
+
 def wraps(v, noise, forward, base_log_prob):
     return made(lambda v, u: ((v + 1) - (1 - u)) / 256)(v, noise, forward, base_log_prob)
 
@@ -225,6 +243,12 @@ loss.wrong(
     ("bits", "in bits", after(lambda nats, n: nats / math.log(2))),
     ("bits a value", "bits per dimension", after(lambda nats, n: nats / n / math.log(2))),
     ("at least 0", "cut off", after(lambda nats, n: nats.clamp(min=0))),
+    ("at least -5", "Nothing is cut off", after(lambda nats, n: nats.clamp(min=-5))),
+    ("at most 1000", "Nothing is cut off", after(lambda nats, n: nats.clamp(max=1e3))),
+    ("no infinity", "infinite is to be seen", after(lambda nats, n: nats.nan_to_num())),
+    ("x inside", "x is kept away", made(lambda v, u: noisy(v, u).clamp(1e-4, 1 - 1e-4))),
+    ("noise inside", "noise is kept away", made(lambda v, u: noisy(v, u.clamp(0.01, 0.99)))),
+    ("logdet in place", "in place", logdet_in_place),
     ("mean of the batch", "over the batch", after(lambda nats, n: nats.mean())),
     ("mean for each", "over the batch", after(lambda nats, n: nats.mean().expand(len(nats)))),
     ("sum for each", "over the batch", after(lambda nats, n: nats.sum().expand(len(nats)))),
@@ -240,5 +264,7 @@ loss.wrong(
     ("z detached", "gradient", z_detached),
     ("nothing", "nothing (None)", after(lambda nats, n: None)),
 )
+
+loss.check_only["no infinity"] = "a probe's answers are finite numbers"
 
 EXERCISES = [loss]

@@ -31,6 +31,7 @@ sinusoidal = path(lambda w: 1 - sine(w), sine)
 
 
 def angle(a, b):
+    a, b = a.double(), b.double()
     return torch.arccos(((a @ b) / (a.norm() * b.norm())).clamp(-1, 1))
 
 
@@ -57,7 +58,7 @@ def all_alike(change):
 
 def by_lerp(a, b, lambdas):
     w = lambdas.unsqueeze(1)
-    t = torch.acos(F.cosine_similarity(a, b, dim=0).clamp(-1, 1))
+    t = torch.acos(F.cosine_similarity(a.double(), b.double(), dim=0).clamp(-1, 1)).to(a)
     line = torch.lerp(a, b, w)
     if t.sin() < 1e-6:
         third = line
@@ -83,7 +84,29 @@ def one_by_one(a, b, lambdas):
 
 three.right("as in the docstring", made())
 three.right("lerp", by_lerp)
+
+
+def by_halves(a, b, lambdas):
+    """The angle from the lengths of the sum and of the difference: exact in single precision."""
+    first, second = a / a.norm(), b / b.norm()
+    t = 2 * torch.atan2((first - second).norm(), (first + second).norm())
+    line = linear(a, b, lambdas)
+    third = line if t.sin() < 1e-6 else arc(t, a, b, lambdas)
+    return line, sinusoidal(a, b, lambdas), third
+
+
 three.right("one by one", one_by_one)
+three.right("angle from sum and difference", by_halves)
+
+
+def single_angle(a, b, lambdas):
+    t = torch.arccos(((a @ b) / (a.norm() * b.norm())).clamp(-1, 1))
+    return linear(a, b, lambdas) if torch.sin(t) < 1e-6 else arc(t, a, b, lambdas)
+
+
+def single_cosine(a, b, lambdas):
+    t = torch.arccos(F.cosine_similarity(a, b, dim=0).clamp(-1, 1))
+    return linear(a, b, lambdas) if torch.sin(t) < 1e-6 else arc(t, a, b, lambdas)
 
 
 def no_clamp(a, b, lambdas):
@@ -283,6 +306,34 @@ three.wrong(
         )
         for limit in (1e-3, 1e-2, 0.1)
     ),
+    *(
+        (
+            f"way out below {limit}",
+            "limit of the sine is 1e-6",
+            made(spherical=way_out(lambda a, b, t, k=limit: t.sin() < k)),
+        )
+        for limit in (1e-4, 1e-5)
+    ),
+    *(
+        (
+            f"way out below {limit}",
+            "Opposite vectors have no arc",
+            made(spherical=way_out(lambda a, b, t, k=limit: t.sin() < k)),
+        )
+        for limit in (1e-8, 1e-12)
+    ),
+    (
+        "way out where the cosine is nearly 1",
+        "limit of the sine is 1e-6",
+        made(spherical=way_out(lambda a, b, t: 1 - t.cos().abs() < 1e-8)),
+    ),
+    (
+        "way out where the cosine is 1",
+        "Opposite vectors have no arc",
+        made(spherical=way_out(lambda a, b, t: t.cos().abs() >= 1)),
+    ),
+    ("angle in single precision", "in double precision", made(spherical=single_angle)),
+    ("torch's cosine in single precision", "in double precision", made(spherical=single_cosine)),
     (
         "way out where the cosine exceeds 0.9995",
         "far above the limit",

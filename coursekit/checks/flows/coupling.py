@@ -8,8 +8,9 @@ from torch import Tensor
 
 from coursekit.checks.engine import Function, run
 from coursekit.checks.flows.answers import Several
-from coursekit.checks.flows.coupling_logdet import FAR_LOGDET, LOGDET
-from coursekit.checks.flows.coupling_values import FAR_VALUES, VALUES
+from coursekit.checks.flows.coupling_far import FAR_LOGDET, FAR_VALUES
+from coursekit.checks.flows.coupling_logdet import LOGDET
+from coursekit.checks.flows.coupling_values import VALUES
 
 ANSWER = Several(
     ("y", "logdet"),

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from coursekit.checks.engine import Check, Function, Slip
-from coursekit.checks.flows.coupling_values import (
-    LIMITED,
-    LIMITS,
-    NETWORK,
-    Moved,
-    arguments,
-    cases,
-    far_cases,
-    wide,
-)
+from coursekit.checks.flows.coupling_values import NETWORK, Moved, arguments, cases
 from coursekit.checks.parts import batch_slips
 
 
-def _logs(made: Moved) -> Function:
+def logs(made: Moved) -> Function:
     """The logdet, from the same parts."""
 
     def logdet(x: Tensor, mask: Tensor, network: Function, inverse: bool) -> Tensor:
@@ -30,9 +19,9 @@ def _logs(made: Moved) -> Function:
     return logdet
 
 
-_logdet = _logs(lambda x, alpha, m, inverse: (alpha if inverse else -alpha).sum(dim=1))
+_logdet = logs(lambda x, alpha, m, inverse: (alpha if inverse else -alpha).sum(dim=1))
 
-_LOG = "Look at step 4 above: what is the derivative of a changed entry, and of a kept one?"
+LOOK_LOG = "Look at step 4 above: what is the derivative of a changed entry, and of a kept one?"
 
 # What the logdet is made of, from the changed entries, alpha, m and inverse; and what to say.
 _LOGDETS: list[tuple[Moved, str]] = [
@@ -101,37 +90,14 @@ LOGDET = Check(
     arguments=arguments,
     slopes=("x", NETWORK),
     subject="y is right, and your logdet is",
-    look=_LOG,
+    look=LOOK_LOG,
     slips=[
-        *(Slip(_logs(made), what, _LOG) for made, what in _LOGDETS),
+        *(Slip(logs(made), what, LOOK_LOG) for made, what in _LOGDETS),
         Slip(
             lambda x, *a: _logdet(x, *a) / x.shape[1],
             "It is divided by the number of entries: a sum was asked.",
-            _LOG,
+            LOOK_LOG,
         ),
-        *batch_slips(_logdet, _LOG),
-    ],
-)
-
-FAR_LOGDET = replace(
-    LOGDET,
-    cases=far_cases,
-    arguments=wide,
-    slopes=(),
-    slips=[
-        Slip(
-            _logs(lambda x, a, m, i: (a if i else -a).exp().prod(dim=1).log()),
-            "The derivatives are multiplied first, and the product of so many is 0 or infinite: "
-            "sum their logarithms.",
-            _LOG,
-        ),
-        *(
-            Slip(
-                _logs(lambda x, a, m, i, k=k: (a if i else -a).clamp(-k, k).sum(dim=1)),
-                LIMITED,
-                _LOG,
-            )
-            for k in LIMITS
-        ),
+        *batch_slips(_logdet, LOOK_LOG),
     ],
 )

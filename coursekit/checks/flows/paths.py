@@ -207,6 +207,7 @@ SPHERICAL = Check(
     slips=[*_others((_WAVE, "sinusoidal")), *SLERP.slips],
 )
 
+
 def _end(a: Tensor, below: float) -> Tensor:
     """A vector as long as a, at an angle of half a turn less something small, in a known plane."""
     along = a / a.norm()

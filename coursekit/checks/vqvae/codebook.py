@@ -23,6 +23,7 @@ from coursekit.checks.vqvae.averages import (
     smoothed,
     totals,
 )
+from coursekit.checks.vqvae.precision import precision
 
 ROWS = "Print the shapes of the sums and of the counts: along which axis do the codes lie?"
 
@@ -167,4 +168,5 @@ ANSWER = Several(
 def ema_codebook(function: Function) -> None:
     """Check `ema_step(counts, sums, z, indices, decay, epsilon)`, the new averages and codes."""
     __tracebackhide__ = True
-    run("ema-codebook", *ANSWER.parts(function, (COUNTS, SUMS, CODEBOOK)))
+    parts = ANSWER.parts(function, (COUNTS, SUMS, CODEBOOK))
+    run("ema-codebook", *parts, precision(function))

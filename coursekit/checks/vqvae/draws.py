@@ -137,10 +137,24 @@ class Draws:
         elsewhere: int = 0,
     ) -> Tensor:
         """Draw codes, (B, H, W), with torch's own generator at some seed besides."""
+        asked, most = 0, 4 * shape[1] * shape[2]
+
+        def counted(indices: Tensor) -> Tensor:
+            nonlocal asked
+            asked += 1
+            if asked > most:
+                raise Finding(
+                    f"for {shape[0]:,} maps of {shape[1]} x {shape[2]} codes you ask logits_of "
+                    f"more than {most} times: do you ask it for each map by itself? It takes all "
+                    "B maps, and all B codes of a place are drawn at once.",
+                    "Look at step 1 above: for what is the prior asked again, and for what not?",
+                )
+            return logits(indices)
+
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(elsewhere)
             found: Tensor = self.function(
-                prior(logits, shape, codes), shape, temperature, generator
+                prior(counted, shape, codes), shape, temperature, generator
             )
         return found
 
@@ -198,7 +212,7 @@ def _look_at_single(draws: Draws, temperature: float) -> None:
     shape = (MAPS, 1, 1)
     try:
         codes = draws(_single_logits, shape, 3, _seeded(5), temperature)
-    except Exception:  # the engine calls it again, and says where it stopped
+    except Exception:  # the engine calls it again, and says where it stopped, or a later look
         return
     if type(codes) is not Tensor or codes.dtype != torch.int64 or tuple(codes.shape) != shape:
         return

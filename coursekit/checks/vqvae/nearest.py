@@ -59,7 +59,8 @@ def _cases() -> list[Case]:
             tied,
             few,
             title="4 vectors with several codes at the same distance",
-            clue="Two codes are alike here, and some lie equally near: the first of them counts.",
+            clue="Two codes are alike here, and some lie equally near: the first of them counts, "
+            "and no rounding may tell them apart.",
         ),
         case(
             side,

@@ -12,6 +12,7 @@ from torch import Tensor
 from coursekit.checks.engine import Case, Check, Function, Inputs, Slip
 from coursekit.checks.vqvae.codes import as_numbers, run_codes
 from coursekit.checks.vqvae.draws import drawing, single
+from coursekit.checks.vqvae.large import large
 from coursekit.checks.vqvae.priors import prior
 
 Place = tuple[int, int]
@@ -273,4 +274,5 @@ def sample_codes(function: Function) -> None:
         return _cases()
 
     whole = as_numbers(function)
-    run_codes("sample-codes", (replace(CHECK, cases=cases), whole), drawing(function))
+    parts = (replace(CHECK, cases=cases), whole), drawing(function), large(function)
+    run_codes("sample-codes", *parts)

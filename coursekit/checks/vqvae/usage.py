@@ -28,7 +28,7 @@ def _cases() -> list[Case]:
     tensor = torch.tensor
     unused = "Codes that never occur have a share of 0, and 0 counts nothing: see step 2."
     return [
-        case(tensor([0, 0, 1, 2]), 4, clue=unused),
+        case(tensor([0, 0, 1, 2]), 4, clue="Work out steps 1 to 3 by hand here."),
         case(tensor([2, 0, 1, 3, 3, 1, 0, 2]), 4, clue="All codes occur equally often here."),
         case(tensor([1, 1, 1]), 3, clue=f"A single code is in use. {unused}"),
         case(

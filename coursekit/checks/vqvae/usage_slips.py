@@ -116,6 +116,11 @@ WRONG: list[tuple[Function, str, str]] = [
         ENTROPY,
     ),
     (
+        _of(lambda p: (_entropy(p) / (p > 0).sum()).exp()),
+        "The terms are averaged over the codes that occur: the entropy is their sum.",
+        ENTROPY,
+    ),
+    (
         _of(lambda p: (-p[p > 0].log().mean()).exp()),
         "The logarithms are averaged with equal weights: each counts by its code's share.",
         ENTROPY,
@@ -211,7 +216,13 @@ WRONG: list[tuple[Function, str, str]] = [
             "Rare codes are left out: only those that do not occur at all add nothing.",
             ENTROPY,
         )
-        for least in (1e-4, 1e-3, 1e-2)
+        for least in (1e-3, 1e-2)
+    ),
+    (
+        _common(1e-4),
+        "It is nearly right: is something small added to the shares or in the logarithm, or are "
+        "very rare codes left out? The shares are taken as they are.",
+        ENTROPY,
     ),
     (
         _rows(lambda rows: rows[0]),
