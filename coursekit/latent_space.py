@@ -68,9 +68,9 @@ def slerp(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     """Spherical interpolation: along the arc from a to b in the plane that both span.
 
     z(w) = sin((1 - w) t) / sin(t) a + sin(w t) / sin(t) b, t the angle between a and b. Where they
-    are nearly parallel, or one of them is 0, there is no arc: (1 - w) a + w b is returned. The angle
-    is worked out in float64: in float32 the cosine of opposite vectors rounds by 6e-8, and the sine
-    of its angle comes out near 3e-4.
+    are nearly parallel, or one of them is 0, there is no arc: (1 - w) a + w b is returned. The
+    angle is worked out in float64: in float32 the cosine of opposite vectors rounds by 6e-8, and
+    the sine of its angle comes out near 3e-4.
 
     Args:
         a: (K,) where the path begins.

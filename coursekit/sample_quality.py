@@ -205,6 +205,7 @@ def classes_covered(shares: Tensor, wanted: Tensor, factor: float = 1.5) -> int:
         wanted: of the real ones, (classes,).
         factor: at least 1.
     """
+    factor *= 1 + 1e-9  # a share that is exactly at the limit is not lost to rounding
     return int(((shares <= factor * wanted) & (shares * factor >= wanted)).sum())
 
 

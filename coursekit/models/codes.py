@@ -121,7 +121,9 @@ def ema_step(
     """Move each code towards the mean of the vectors that chose it.
 
     N_k <- decay N_k + (1 - decay) n_k, m_k <- decay m_k + (1 - decay) sum of the z of code k,
-    e_k = m_k / N_k, with N_k smoothed by epsilon so that an unused code divides by no zero.
+    e_k = m_k / N_k, with N_k smoothed by epsilon so that an unused code divides by no zero. Such
+    a code stays where it is while N_k is far above epsilon; then, as m_k goes on to 0, it sinks
+    to the origin, by the factor N_k / (N_k + epsilon).
 
     Args:
         counts: N, (K,).

@@ -337,7 +337,7 @@ coupling.wrong(
         (f"alpha within {k}", "alpha is limited", limited(lambda a, k=k: a.clamp(-k, k)))
         for k in (1.2, 1.5, 2.0, 5.0, 10.0)
     ),
-    ("alpha bounded softly", "alpha is limited", limited(lambda a: 2 * torch.tanh(a / 2))),
+    ("alpha bounded softly", "right value is", limited(lambda a: 2 * torch.tanh(a / 2))),
     (
         "m within 10",
         "m is limited",

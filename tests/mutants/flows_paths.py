@@ -287,10 +287,10 @@ three.wrong(
         made(sinusoidal=path(lambda w: 1 - (3.1 * w / 2).sin(), lambda w: (3.1 * w / 2).sin())),
     ),
     ("no clamp", "not a number", made(spherical=no_clamp)),
-    ("no way out", "not a number", made(spherical=no_way_out)),
+    ("no way out", "angle is not", made(spherical=no_way_out)),
     (
         "way out for the same only",
-        "not a number",
+        "angle is not",
         made(spherical=way_out(lambda a, b, t: torch.equal(a, b))),
     ),
     (
@@ -375,7 +375,7 @@ three.wrong(
     (
         "lengths not divided out",
         "lengths",
-        made(spherical=with_angle(lambda a, b: (a @ b).clamp(-1, 1).acos())),
+        made(spherical=with_angle(lambda a, b: (a.double() @ b.double()).clamp(-1, 1).acos())),
     ),
     (
         "squared lengths",

@@ -211,7 +211,20 @@ def no_batch_axis(counts, sums, z, indices, decay, epsilon):
     return new, total, total / smooth(new, epsilon)
 
 
+def singly(z, indices, k):
+    return torch.zeros(k, z.shape[1]).index_add(0, indices, z.float())
+
+
+def given_back(counts, sums, z, indices, decay, epsilon):
+    found = right(counts, sums, z, indices, decay, epsilon)
+    return (counts, sums, found[2]) if decay == 1 else found
+
+
 step.wrong(
+    ("float32", "torch.float32", made(order=lambda *three: [t.float() for t in three])),
+    ("codebook in float32", "torch.float32", made(order=lambda c, s, e: (c, s, e.float()))),
+    ("sums made in float32", "made in float32", made(totals=singly)),
+    ("given tensors", "new tensors", given_back),
     *rows("weights exchanged", "other way round", lambda o, n, d: (1 - d) * o + d * n),
     *rows("batch in full", "batch counts in full", lambda o, n, d: d * o + n),
     *rows("past in full", "past counts in full", lambda o, n, d: o + (1 - d) * n),
@@ -360,5 +373,7 @@ step.wrong(
         made(order=lambda c, s, e: (c.long(), s, e)),
     ),
 )
+
+step.check_only = {"given tensors": "the probe looks at values, and these are right"}
 
 EXERCISES = [step]

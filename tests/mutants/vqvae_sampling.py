@@ -174,6 +174,26 @@ def exponentials(logits, temperature):
     return e / e.sum(dim=1, keepdim=True)
 
 
+def weighed(weights):
+    """Probabilities from weights that are made of the tempered logits."""
+    return made(shares=lambda a, t: (lambda e: e / e.sum(dim=1, keepdim=True))(weights(a / t)))
+
+
+def without_rare(logits, temperature):
+    shares = softmax(logits, temperature)
+    return torch.where(shares < 0.02, 0, shares)
+
+
+def map_by_map(logits_of, shape, temperature, generator):
+    """Each map is drawn by itself, and the prior asked for all of them each time."""
+    codes = torch.zeros(shape, dtype=torch.int64)
+    for number in range(shape[0]):
+        for [(row, column)] in raster(*shape[1:]):
+            logits = logits_of(codes)[number : number + 1, :, row, column]
+            codes[number, row, column] = multinomial(softmax(logits, temperature), generator)[0]
+    return codes
+
+
 def stale(logits_of, shape, temperature, generator):
     """The prior is asked once, before anything is drawn."""
     codes = torch.zeros(shape, dtype=torch.int64)
@@ -323,6 +343,26 @@ sampling.wrong(
     ),
     ("two softmaxes", "applied twice", made(shares=lambda a, t: softmax(softmax(a, t), 1))),
     ("exponentials", "stops with", made(shares=exponentials)),
+    *(
+        (
+            f"clamped at {end}",
+            "are they cut off",
+            made(shares=lambda a, t, end=end: softmax((a / t).clamp(-end, end), 1)),
+        )
+        for end in (50, 1000)
+    ),
+    ("clamped from below", "are they cut off", made(shares=lambda a, t: softmax(a.clamp(-1e3), t))),
+    ("exponentials of at most 80", "are they cut off", weighed(lambda a: a.clamp(max=80).exp())),
+    ("infinity replaced", "are they cut off", weighed(lambda a: a.exp().nan_to_num(posinf=1e30))),
+    ("batch's largest", "whole batch together", weighed(lambda a: (a - a.max()).exp())),
+    ("batch's mean", "stops with", weighed(lambda a: (a - a.mean()).double().exp())),
+    (
+        "less the mean",
+        "are they cut off",
+        weighed(lambda a: (a - a.mean(dim=1, keepdim=True)).exp().clamp(max=1e30)),
+    ),
+    ("rare codes left out", "A rare code", made(shares=without_rare)),
+    ("map by map", "each map by itself", map_by_map),
     (
         "probabilities of the batch",
         "another axis",
@@ -365,5 +405,10 @@ sampling.wrong(
     ("lists", "type list", made(last=lambda codes: codes.tolist())),
     ("nothing", "nothing (None)", made(last=lambda codes: None)),
 )
+
+sampling.check_only = {
+    "rare codes left out": OVER,
+    "map by map": "the maps are right: the check asks for fewer calls of the prior",
+}
 
 EXERCISES = [sampling]

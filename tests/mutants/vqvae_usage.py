@@ -112,6 +112,16 @@ usage.wrong(
         "averaged over the codes",
         made(entropy=lambda p: torch.special.entr(p).mean()),
     ),
+    (
+        "mean over the codes that occur",
+        "codes that occur: the",
+        made(entropy=lambda p: torch.special.entr(p[p > 0]).mean()),
+    ),
+    (
+        "1e-6 in the logarithm",
+        "It is nearly right",
+        made(entropy=smoothed(1e-6)),
+    ),
     ("mean of logarithms", "averaged with equal", made(entropy=lambda p: -p[p > 0].log().mean())),
     ("sum of logarithms", "without weights", made(entropy=lambda p: -p[p > 0].log().sum())),
     ("codes in use", "count the codes that occur", lambda i, k: float(len(i.unique()))),

@@ -15,6 +15,7 @@ from coursekit.checks.flows.coupling_values import (
     LOOK_FORWARD,
     NETWORK,
     VALUES,
+    Moved,
     coupling,
     move,
     scaled,
@@ -62,23 +63,38 @@ def _cases() -> list[Case]:
 _LIMITS = (1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0)
 _LIMITED = "alpha is limited: it may be any number."
 
+
+def _bounded(most: float) -> list[Moved]:
+    """Alpha is limited, hard or softly."""
+    return [
+        scaled(lambda a: a.clamp(-most, most).exp()),
+        scaled(lambda a: (most * (a / most).tanh()).exp()),
+    ]
+
+
+def _small_shift(most: float) -> Moved:
+    return lambda x, a, m, inverse: move(x, a, m.clamp(-most, most), inverse)
+
+
+def _padded(small: float) -> Moved:
+    """Something small is added to the scale where it is divided by."""
+    return lambda x, a, m, inverse: x * a.exp() + m if inverse else (x - m) / (a.exp() + small)
+
+
+def _sum_of_bounded(most: float) -> Moved:
+    return lambda x, a, m, inverse: (a if inverse else -a).clamp(-most, most).sum(dim=1)
+
+
 FAR_VALUES = replace(
     VALUES,
     cases=_cases,
     arguments=_arguments,
     slopes=(),
     slips=[
-        *(
-            Slip(coupling(scaled(lambda a, k=k: a.clamp(-k, k).exp())), _LIMITED, LOOK_BACK)
-            for k in _LIMITS
-        ),
-        *(
-            Slip(coupling(scaled(lambda a, k=k: (k * (a / k).tanh()).exp())), _LIMITED, LOOK_BACK)
-            for k in _LIMITS
-        ),
+        *(Slip(coupling(bounded), _LIMITED, LOOK_BACK) for k in _LIMITS for bounded in _bounded(k)),
         *(
             Slip(
-                coupling(lambda x, a, m, i, k=k: move(x, a, m.clamp(-k, k), i)),
+                coupling(_small_shift(k)),
                 "m is limited: it may be any number.",
                 LOOK_BACK,
             )
@@ -86,7 +102,7 @@ FAR_VALUES = replace(
         ),
         *(
             Slip(
-                coupling(lambda x, a, m, i, k=k: x * a.exp() + m if i else (x - m) / (a.exp() + k)),
+                coupling(_padded(k)),
                 "Something small is added to the scale, which is never 0: the round trip breaks.",
                 LOOK_FORWARD,
             )
@@ -107,13 +123,6 @@ FAR_LOGDET = replace(
             "sum their logarithms.",
             LOOK_LOG,
         ),
-        *(
-            Slip(
-                logs(lambda x, a, m, i, k=k: (a if i else -a).clamp(-k, k).sum(dim=1)),
-                _LIMITED,
-                LOOK_LOG,
-            )
-            for k in _LIMITS
-        ),
+        *(Slip(logs(_sum_of_bounded(k)), _LIMITED, LOOK_LOG) for k in _LIMITS),
     ],
 )

@@ -27,6 +27,7 @@ def arguments(inputs: Inputs) -> tuple[Any, ...]:
 
 
 def move(changed: Tensor, alpha: Tensor, m: Tensor, inverse: bool) -> Tensor:
+    """Move the changed entries, in one of the two directions."""
     return changed * alpha.exp() + m if inverse else (changed - m) * (-alpha).exp()
 
 

@@ -323,6 +323,12 @@ CHECK = Check(
             "You return the values inside the support alone: outside stands a 0.",
             "How many values does x have, and how many has your result?",
         ),
+        Slip(
+            _right,
+            "It is nearly right: outside of the support the density is exactly 0, and nothing "
+            "small stands there.",
+            _SUPPORT,
+        ),
     ],
 )
 

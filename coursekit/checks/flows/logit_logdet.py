@@ -13,6 +13,7 @@ from coursekit.checks.engine import Check, Function, Slip
 from coursekit.checks.flows.logit_values import (
     LOOK_DIGITS,
     LOST,
+    SINGLE,
     VALUES,
     Ends,
     both_ends,
@@ -188,5 +189,6 @@ EXACT_LOGDET = replace(
             "infinite: sum their logarithms.",
             _SLOPE,
         ),
+        Slip(_logdet, SINGLE, LOOK_DIGITS),
     ],
 )

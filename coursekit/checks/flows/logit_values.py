@@ -126,6 +126,7 @@ def padded(small: float) -> Ends:
 _SHRINK = "Look at step 1 above: where do 0 and 1 go, and how wide is what is left between them?"
 _LOGIT = "Look at step 2 above: which logarithm is subtracted from which?"
 LOOK_DIGITS = "Look at step 4 above: from what can 1 less the shrunk value be made without s?"
+SINGLE = "It is nearly right: digits of float64 are lost. Is something in single precision inside?"
 LOST = "Near x = 1 the digits are lost: 1 less a number near 1 rounds, and the logarithm shows it."
 
 VALUES = Check(
@@ -256,5 +257,6 @@ EXACT_VALUES = replace(
             "it the digits are lost all the same.",
             LOOK_DIGITS,
         ),
+        Slip(_y, SINGLE, LOOK_DIGITS),
     ],
 )

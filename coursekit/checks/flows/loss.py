@@ -15,6 +15,7 @@ from coursekit.checks.flows.loss_cases import (
     FLOW,
     KEPT,
     LOOK_X,
+    Seen,
     bent,
     made_loss,
     seen_at,
@@ -59,6 +60,14 @@ def _edge_cases() -> list[Case]:
     return [black, white, never, kept]
 
 
+def _place_inside(small: float) -> Seen:
+    return lambda v, noise: seen_at(v, noise).clamp(small, 1 - small)
+
+
+def _noise_inside(small: float) -> Seen:
+    return lambda v, noise: seen_at(v, noise.clamp(small, 1 - small))
+
+
 EDGES = replace(
     CHECK,
     cases=_edge_cases,
@@ -66,7 +75,7 @@ EDGES = replace(
     slips=[
         *(
             Slip(
-                made_loss(lambda v, u, k=small: seen_at(v, u).clamp(k, 1 - k)),
+                made_loss(_place_inside(small)),
                 "x is kept away from 0 and 1: it may come near to both.",
                 LOOK_X,
             )
@@ -74,7 +83,7 @@ EDGES = replace(
         ),
         *(
             Slip(
-                made_loss(lambda v, u, k=small: seen_at(v, u.clamp(k, 1 - k))),
+                made_loss(_noise_inside(small)),
                 "The noise is kept away from 0 and 1: it is to be used as it is given.",
                 LOOK_X,
             )

@@ -51,6 +51,7 @@ def _arguments(inputs: Inputs) -> tuple[Any, ...]:
 
 
 def seen_at(v: Tensor, noise: Tensor) -> Tensor:
+    """Put each level at its place in [0, 1], by the noise."""
     return torch.lerp(v.to(noise), v.to(noise) + 1, noise) / 256
 
 

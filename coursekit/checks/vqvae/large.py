@@ -41,9 +41,7 @@ def _look(draws: Draws) -> None:
     except Finding:
         raise
     except Exception as error:
-        raise Finding(f"{place}your function {wording.stopped(error)} {cure}", _DIFFERENCES) from (
-            error
-        )
+        raise Finding(f"{place}{wording.stopped(error)} {cure}", _DIFFERENCES) from (error)
     mine = torch.bincount(codes.flatten(), minlength=len(LOGITS)) / MAPS
     right = torch.softmax(LOGITS, dim=0)
     worst = int((mine - right).abs().argmax())

@@ -27,10 +27,7 @@ def _look(function: Function) -> None:
     for name, value, wanted in zip(NAMES, function(*_given(0.75)), right, strict=True):
         if value.dtype != torch.float64:
             raise Finding(
-                f"{place}your {name} are of type {value.dtype}: what comes back is of the type of "
-                "what is given."
-                if name != "codebook"
-                else f"{place}your codebook is of type {value.dtype}: what comes back is of the "
+                f"{place}{value.dtype} comes back for your {name}: what you return has the "
                 "type of what is given.",
                 _TYPES,
             )
@@ -44,8 +41,8 @@ def _look(function: Function) -> None:
     for name, value in zip(NAMES, function(*given), strict=True):
         if value.data_ptr() in (given[0].data_ptr(), given[1].data_ptr()):
             raise Finding(
-                f"for a decay of 1 your {name} are the very tensor that was given: new tensors "
-                "were asked.",
+                f"for a decay of 1 the tensor given comes back in the place of your {name}: new "
+                "tensors were asked.",
                 "Which line makes a new tensor, and is it passed in every case?",
             )
 
