@@ -171,6 +171,14 @@ def test_slerp_of_parallel_latents_is_a_straight_line():
     assert torch.isfinite(latent_space.slerp(a, -a, torch.tensor([0.5]))).all()
 
 
+@pytest.mark.parametrize("seed", [12, 16, 30, 34])  # here the float32 cosine is not quite -1
+def test_slerp_of_opposite_latents_is_a_straight_line(seed):
+    a = torch.randn(6, generator=torch.Generator().manual_seed(seed))
+    weights = torch.tensor([0.0, 0.3, 0.5, 1.0])
+    path = latent_space.slerp(a, -2.7 * a, weights)
+    assert torch.allclose(path, (1 - 3.7 * weights)[:, None] * a, atol=1e-5)
+
+
 def test_attribute_vector_is_a_difference_of_means():
     z = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 5.0], [0.0, 7.0]])
     has = torch.tensor([True, True, False, False])

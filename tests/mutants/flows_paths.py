@@ -148,6 +148,14 @@ def direction_and_length(a, b, lambdas):
     return of_units(a, b, lambdas) * lengths[:, None]
 
 
+def on_the_arc(other):
+    def points(a, b, lambdas):
+        parallel = angle(a, b).sin() < 1e-6
+        return (linear if parallel else other)(a, b, lambdas)
+
+    return points
+
+
 def mended_line(a, b, lambdas):
     line = linear(a, b, lambdas)
     lengths = (1 - lambdas) * a.norm() + lambdas * b.norm()
@@ -360,6 +368,17 @@ three.wrong(
     ("quarter circle", "right one", made(spherical=quarter_circle)),
     ("of units", "shortened to length 1", made(spherical=of_units)),
     ("direction and length", "direction and length", made(spherical=direction_and_length)),
+    ("of units on the arc", "made unit vectors", made(spherical=on_the_arc(of_units))),
+    (
+        "direction and length on the arc",
+        "interpolated apart",
+        made(spherical=on_the_arc(direction_and_length)),
+    ),
+    (
+        "weights exchanged on the arc",
+        "weights of a and b are exchanged",
+        made(spherical=on_the_arc(lambda a, b, w: spherical(b, a, w))),
+    ),
     ("mended line", "length mended", made(spherical=mended_line)),
     (
         "angle in degrees",

@@ -137,7 +137,8 @@ straight.wrong(
         lambda z, z_q: torch.where(z == 0, z + z_q.detach(), z * (z_q / z).detach()),
     ),
     ("halved", "gradient that reaches z is wrong", through(Passing.with_(0.5))),
-    ("turned", "gradient that reaches z is wrong", through(Passing.with_(-1.0))),
+    ("turned", "MINUS", through(Passing.with_(-1.0))),
+    ("way detached at its start", "MINUS", lambda z, z_q: z.detach() + (z_q.detach() - z)),
     ("to both", "reaches z_q", through(Passing.with_(1.0, leak=True))),
     (
         "doubled",

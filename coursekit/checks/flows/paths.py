@@ -200,6 +200,49 @@ SINUSOIDAL = Check(
 )
 
 
+def _on_the_arc(other: Function) -> Function:
+    """Another path, where a and b are not parallel; the straight line where they are."""
+
+    def wrong(a: Tensor, b: Tensor, lambdas: Tensor) -> Tensor:
+        a, b, lambdas = a.double(), b.double(), lambdas.double()
+        cosine = torch.dot(a, b) / (a.norm() * b.norm())
+        straight = torch.acos(cosine.clamp(-1, 1)).sin() < 1e-6
+        path: Tensor = (_LINE if straight else other)(a, b, lambdas)
+        return path
+
+    return wrong
+
+
+def _of_units(a: Tensor, b: Tensor, lambdas: Tensor) -> Tensor:
+    path: Tensor = _ARC(a / a.norm(), b / b.norm(), lambdas)
+    return path
+
+
+_ARCS = [
+    Slip(
+        _on_the_arc(_of_units),
+        "a and b are made unit vectors: the weights belong to the vectors as they are, with their "
+        "own lengths.",
+        _ENDS,
+    ),
+    Slip(
+        _on_the_arc(
+            lambda a, b, w: (
+                _of_units(a, b, w) * torch.lerp(a.norm()[None], b.norm()[None], w)[:, None]
+            )
+        ),
+        "Direction and length are interpolated apart: the weights belong to the vectors as they "
+        "are.",
+        _ENDS,
+    ),
+    Slip(
+        _on_the_arc(lambda a, b, w: _ARC(b, a, w)),
+        "The weights of a and b are exchanged on the arc: at lambda = 0 it should be at a.",
+        _ENDS,
+    ),
+]
+
+
 def _in_double(slip: Slip) -> Slip:
     """The same slip, with the angle worked out in double precision."""
 
@@ -216,7 +259,7 @@ SPHERICAL = Check(
     subject="your spherical path is",
     shape="(T, D)",
     look=SLERP.look,
-    slips=[*_others((_WAVE, "sinusoidal")), *map(_in_double, SLERP.slips), *SLERP.slips],
+    slips=[*_others((_WAVE, "sinusoidal")), *_ARCS, *map(_in_double, SLERP.slips), *SLERP.slips],
 )
 
 

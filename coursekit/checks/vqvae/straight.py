@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from coursekit.checks.engine import Case, Check, Function, Slip, run
+from coursekit.checks.engine import Case, Check, Function, Slip, close, run
+from coursekit.checks.findings import Finding
 from coursekit.checks.parts import normal
 
 
@@ -166,7 +168,30 @@ def _leaking(function: Function) -> Function:
     return leak
 
 
+def _look(case: Case, function: Function) -> None:
+    """Raise a `Finding` where the value is right, and minus the gradient comes back."""
+    z, z_q = (case.inputs[name].clone() for name in ("z", "z_q"))
+    z.requires_grad_()
+    try:
+        value = function(z.clone(), z_q)
+        slope = torch.autograd.grad((value * _weights(z)).sum(), z)[0]
+    except Exception:  # the engine calls it again, and says where it stopped
+        return
+    if close(value, z_q) and close(slope, -_weights(z)):
+        raise Finding(
+            f"for {case.name()} the value is right, but the gradient that reaches z is wrong: it "
+            "is MINUS what comes from above.",
+            _CUT,
+        )
+
+
 def straight_through(function: Function) -> None:
     """Check `straight_through(z, z_q)`: the value of z_q, the gradient to z."""
     __tracebackhide__ = True
-    run("straight-through", (VALUE, function), (LEAK, _leaking(function)))
+
+    def cases() -> list[Case]:
+        found = _cases()
+        _look(found[0], function)
+        return found
+
+    run("straight-through", (replace(VALUE, cases=cases), function), (LEAK, _leaking(function)))
