@@ -140,8 +140,8 @@ def precision_recall(
 
     Example:
         >>> real = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
-        >>> precision_recall(real, torch.tensor([[0.5], [9.0], [9.5], [10.0]]), k=1)
-        (0.25, 0.0)
+        >>> precision_recall(real, torch.tensor([[0.5], [0.6], [9.0], [9.5]]), k=1)
+        (0.5, 0.0)
     """
     if k < 1:
         raise CourseError(f"precision_recall: k is {k}; it must be at least 1.")

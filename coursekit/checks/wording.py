@@ -152,7 +152,10 @@ def _shape_reason(value: Tensor, right: Tensor, inputs: Mapping[str, Any]) -> st
     if mine in ((*batch, 1), (1, *batch)):
         return "An axis of length 1 is left over: drop it."
     if value.numel() == right.numel() == 1 and value.dim() < right.dim():
-        return "An axis of length 1 is missing: did a squeeze, or a sum, remove it?"
+        return (
+            "An axis of length 1 is missing: did a squeeze, or a sum or mean over the batch, "
+            "remove it?"
+        )
     if len(mine) > 1 and mine == batch[::-1]:
         return "The axes are exchanged: which one comes first in the shape that was asked?"
     if value.numel() == 1:

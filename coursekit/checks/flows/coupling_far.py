@@ -98,7 +98,7 @@ FAR_VALUES = replace(
                 "m is limited: it may be any number.",
                 LOOK_BACK,
             )
-            for k in _LIMITS
+            for k in _LIMITS[:-1]
         ),
         *(
             Slip(
