@@ -139,7 +139,7 @@ with torch.no_grad():
         "snapshots",
         1,
         """\
-film = {0: pictures[:36], 2: pictures[36:72], 6: pictures[72:108]}
+film = {epoch: pictures[epoch : epoch + 36] for epoch in range(7)}
 film_logits = {"real": [0.1, 0.5, 0.9, 1.0, 1.1, 1.0], "made": [0.0, -0.4, -0.8, -1.0, -1.0, -0.9]}
 """,
     ),

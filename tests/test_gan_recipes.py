@@ -212,6 +212,10 @@ def test_the_ratio_is_taken_to_the_shipped_vae_s_mean_pictures(
     ratio, distance = measured(model, "frechet-to-vae", "frechet")
     (of_vae,) = measured(vae, "frechet")
     assert ratio == pytest.approx(distance / of_vae)
+    generator = torch.Generator().manual_seed(0)
+    means = torch.cat([vae.sample(1000, mean=True, generator=generator) for _ in range(2)])
+    real = features_of(judge(), data().test.pictures.float() / 255)
+    assert of_vae == pytest.approx(frechet_distance(features_of(judge(), means), real), rel=1e-5)
     assert measured(vae, "frechet-to-vae") == pytest.approx([1.0])
 
 
