@@ -21,6 +21,7 @@ from coursekit.plots.display import (
     LINE_STYLES,
     MARKERS,
     VERMILLION,
+    draw_title,
     new_figure,
     style,
 )
@@ -91,8 +92,7 @@ def cells_in_plane(
                 panel.scatter(*codes[~used].T, s=46, marker="x", color="black", linewidths=1.6)
             panel.set(title=name, xlim=(-extent, extent), ylim=(-extent, extent))
             panel.grid(visible=False)
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 
@@ -147,8 +147,7 @@ def seen_places(
             panel.grid(visible=False)
         for panel in panels[len(maps) :]:
             panel.set_axis_off()
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 
@@ -198,8 +197,7 @@ def projected_codebook(
             panel.set_title(name)
             panel.tick_params(labelsize=8)
         panels[0].legend(loc="best", fontsize=8.5)
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 

@@ -105,6 +105,12 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def draw_title(figure: Figure, title: str | None) -> None:
+    """Write the line above a figure of several panels; nothing where there is no title."""
+    if title:
+        figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+
+
 def figure_png(figure: Figure, dots: int = DOTS) -> bytes:
     """The figure as PNG bytes, small: exact where it holds colour pictures or few colours.
 

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from coursekit.errors import CourseError
 from coursekit.plots.curves import curves
-from coursekit.plots.display import COLOURS, GREY, LINE_STYLES, MARKERS, new_figure, style
+from coursekit.plots.display import (
+    COLOURS,
+    GREY,
+    LINE_STYLES,
+    MARKERS,
+    draw_title,
+    new_figure,
+    style,
+)
 
 LogProb = Callable[[Tensor], Tensor]
 
@@ -72,8 +80,7 @@ def densities_in_plane(
                 panel.scatter(dots[:, 0], dots[:, 1], s=3, color="#D55E00", alpha=0.5, linewidths=0)
             panel.set(title=name, xlim=(-extent, extent), ylim=(-extent, extent))
             panel.set_aspect("equal")
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 
@@ -140,8 +147,7 @@ def layer_by_layer(
             panel.set_aspect("equal")
         for panel in panels[len(states) :]:
             panel.set_axis_off()
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 
@@ -205,8 +211,7 @@ def norms_along(
             *panels[0].get_legend_handles_labels(), loc="outside lower center",
             ncols=1 + len(paths), fontsize=9,
         )  # fmt: skip
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 

@@ -17,6 +17,7 @@ from coursekit.plots.display import (
     LINE_STYLES,
     MARKERS,
     VERMILLION,
+    draw_title,
     new_figure,
     style,
 )
@@ -73,8 +74,7 @@ def judge_on_a_line(
             )  # fmt: skip
         below.set(xlabel="x", ylabel="D(x)", ylim=(-0.03, 1.03))
         below.legend()
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 
@@ -138,8 +138,7 @@ def points_on_a_ring(
             panel.set_aspect("equal")
         for panel in panels[len(states) :]:
             panel.set_axis_off()
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure
 
 
@@ -183,6 +182,5 @@ def game_paths(paths: Mapping[str, Tensor], *, title: str | None = None) -> Figu
         plane.set_aspect("equal")
         time.set(xlabel="step", ylabel="distance from (0, 0)", yscale="log")
         time.legend()
-        if title:
-            figure.suptitle(title, size=11, weight="bold", x=0.02, ha="left")
+        draw_title(figure, title)
     return figure

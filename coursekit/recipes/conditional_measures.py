@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -14,7 +13,14 @@ from coursekit.models.classifier import DigitClassifier
 from coursekit.models.conditions import Labels
 from coursekit.models.cvae import CVAE, Completer
 from coursekit.models.vae import VAE
-from coursekit.recipes.measures import Measure, Run, Value, mean_and_error, pictures_of
+from coursekit.recipes.measures import (
+    Measure,
+    Run,
+    Value,
+    mean_and_error,
+    pictures_of,
+    share_and_error,
+)
 from coursekit.recipes.plan import Figure
 
 
@@ -22,11 +28,6 @@ def _test_pictures(run: Run, limit: int | None) -> Tensor:
     """The one fixed draw (seed 0) that all figures of the test set are measured on."""
     generator = torch.Generator().manual_seed(0)
     return prepare(run.data.test.pictures, run.prepare, generator)[:limit]
-
-
-def _share(right: Tensor) -> Value:
-    share = right.double().mean().item()
-    return share, math.sqrt(share * (1 - share) / len(right))
 
 
 def _gap(part: Callable[[Gap], Tensor]) -> Callable[[Figure, Run], Value]:
@@ -67,7 +68,7 @@ def _exact(figure: Figure, run: Run) -> Value:
 def _accuracy(_figure: Figure, run: Run) -> Value:
     assert isinstance(run.model, DigitClassifier)
     labels, _ = run.model.classify(_test_pictures(run, None))
-    return _share(labels == run.data.test.labels)
+    return share_and_error(labels == run.data.test.labels)
 
 
 def _agreement(figure: Figure, run: Run) -> Value:
@@ -84,7 +85,7 @@ def _agreement(figure: Figure, run: Run) -> Value:
         for part in wanted.split(1000)
     ]  # fmt: skip
     labels, _ = judge.classify(torch.cat(pictures))
-    return _share(labels == wanted)
+    return share_and_error(labels == wanted)
 
 
 CONDITIONAL_MEASURES: dict[str, Measure] = {

@@ -61,6 +61,12 @@ def mean_and_error(values: torch.Tensor) -> Value:
     return values.mean().item(), values.std().item() / math.sqrt(len(values))
 
 
+def share_and_error(right: torch.Tensor) -> Value:
+    """Share of true entries and its standard error."""
+    share = right.double().mean().item()
+    return share, math.sqrt(share * (1 - share) / len(right))
+
+
 def _train(figure: Figure, run: Run) -> Value:
     value = run.history["train_loss"][(figure.epoch or 0) - 1]
     return _in_unit(figure, run, value), None

@@ -12,7 +12,14 @@ from coursekit.models.code_prior import CodePrior
 from coursekit.models.conditions import Labels
 from coursekit.models.quantisers import perplexity
 from coursekit.models.vqvae import VQVAE
-from coursekit.recipes.measures import Measure, Run, Value, mean_and_error, pictures_of
+from coursekit.recipes.measures import (
+    Measure,
+    Run,
+    Value,
+    mean_and_error,
+    pictures_of,
+    share_and_error,
+)
 from coursekit.recipes.plan import Figure
 
 
@@ -89,18 +96,13 @@ def _judged(figure: Figure, run: Run) -> tuple[Tensor, Tensor, Tensor]:
     return run.kept[key]
 
 
-def _share(right: Tensor) -> Value:
-    share = right.double().mean().item()
-    return share, math.sqrt(share * (1 - share) / len(right))
-
-
 def _confident(figure: Figure, run: Run) -> Value:
-    return _share(_judged(figure, run)[2] > 0.5)
+    return share_and_error(_judged(figure, run)[2] > 0.5)
 
 
 def _agreement(figure: Figure, run: Run) -> Value:
     wanted, read, _ = _judged(figure, run)
-    return _share(read == wanted)
+    return share_and_error(read == wanted)
 
 
 def _drawn(figure: Figure) -> str:
